@@ -1,0 +1,158 @@
+"""Answer prompts with a transformers model on this machine. Knows tokens; knows nothing of RAG."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ragraft.models.chat import ChatTokenizer
+from ragraft.models.load import open_model
+from ragraft.records import Completion, Prompt, Sampling
+
+# A shorter common beginning isn't worth a forward pass of its own.
+SHORTEST_PREFIX = 32
+
+
+class TransformersGenerator:
+    """Greedy or sampled decoding of a batch; the prompts' common beginning is computed once.
+
+    Each prompt is read by itself, without padding; then all rows are decoded together, and finished rows leave.
+    """
+
+    def __init__(self, model: str) -> None:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from ragraft.backends.generators.grouped_attention import use_grouped_attention
+
+        self._network, self._tokenizer = open_model(model)
+        self._plain_cache = use_grouped_attention(self._network)
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        return self._tokenizer
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """One completion a prompt, in order."""
+        import torch
+
+        if not prompts:
+            return []
+        rows = [self._tokenizer.render(prompt) for prompt in prompts]
+        with torch.inference_mode():
+            # Caches that are not plain key-value tensors (windows, states) can't be stacked: one row at a time.
+            groups = [rows] if self._plain_cache else [[row] for row in rows]
+            decoded = [one for group in groups for one in self._decode(group, sampling)]
+        return [self._completion(row, tokens) for row, tokens in zip(rows, decoded, strict=True)]
+
+    def _completion(self, row: list[int], tokens: list[tuple[int, float]]) -> Completion:
+        stopped = bool(tokens) and tokens[-1][0] in self._ends
+        kept = tokens[:-1] if stopped else tokens
+        return Completion(
+            text=self._tokenizer.decode([token for token, _ in kept]).strip(),
+            token_ids=tuple(token for token, _ in tokens),
+            logprobs=tuple(value for _, value in tokens),
+            finish_reason="stop" if stopped else "length",
+            prompt_tokens=len(row),
+        )
+
+    @property
+    def _ends(self) -> set[int]:
+        configured = self._network.generation_config.eos_token_id
+        listed = configured if isinstance(configured, list) else [configured]
+        return {token for token in (*listed, self._tokenizer.tokenizer.eos_token_id) if token is not None}
+
+    def _decode(self, rows: list[list[int]], sampling: Sampling) -> list[list[tuple[int, float]]]:
+        """Token ids and log-probabilities of each row's continuation, the ending token included."""
+        import torch
+
+        chooser = torch.Generator().manual_seed(sampling.seed)
+        caches, logits = self._read(rows)
+        lengths = torch.tensor([len(row) for row in rows], device=self._network.device)
+        cache, mask = (caches[0], None) if len(rows) == 1 else _stack(caches, lengths)
+        out: list[list[tuple[int, float]]] = [[] for _ in rows]
+        active = list(range(len(rows)))
+        for step in range(sampling.max_tokens):
+            tokens, values = _choose(logits, sampling, chooser)
+            for place, token, value in zip(active, tokens.tolist(), values.tolist(), strict=True):
+                out[place].append((token, value))
+            going = [i for i, token in enumerate(tokens.tolist()) if token not in self._ends]
+            if not going or step + 1 == sampling.max_tokens:
+                break
+            if len(going) < len(active):
+                chosen = torch.tensor(going, device=self._network.device)
+                cache.batch_select_indices(chosen)
+                active = [active[i] for i in going]
+                tokens, lengths = tokens[chosen.cpu()], lengths[chosen]
+                mask = None if mask is None else mask[chosen]
+            if mask is not None:
+                mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
+            logits = self._network(
+                input_ids=tokens[:, None].to(self._network.device),
+                attention_mask=mask,
+                position_ids=(lengths + step)[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            ).logits[:, -1]
+        return out
+
+    def _read(self, rows: list[list[int]]) -> tuple[list[Any], Any]:
+        """Run every prompt once: its cache, and the logits of the token that follows it, shape (rows, vocabulary)."""
+        import copy
+
+        import torch
+
+        shared = _common_prefix(rows) if len(rows) > 1 else 0
+        prefix = self._forward(rows[0][:shared], None).past_key_values if shared >= SHORTEST_PREFIX else None
+        start = shared if prefix is not None else 0
+        caches, logits = [], []
+        for row in rows:
+            result = self._forward(row[start:], copy.deepcopy(prefix))
+            caches.append(result.past_key_values)
+            logits.append(result.logits[:, -1])
+        return caches, torch.cat(logits)
+
+    def _forward(self, ids: list[int], cache: Any) -> Any:
+        import torch
+
+        tokens = torch.tensor([ids], device=self._network.device)
+        return self._network(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+
+
+def _common_prefix(rows: list[list[int]]) -> int:
+    """Length of the beginning that all rows share; at least one token of each row stays outside it."""
+    low, high = min(rows), max(rows)
+    limit = min(len(row) for row in rows) - 1
+    return next((i for i in range(limit) if low[i] != high[i]), limit)
+
+
+def _stack(caches: list[Any], lengths: Any) -> tuple[Any, Any]:
+    """One cache of all rows, padded on the left, and its mask of shape (rows, longest)."""
+    import torch
+    from torch.nn.functional import pad
+
+    longest = int(lengths.max())
+    first = caches[0]
+    for place, layer in enumerate(first.layers):
+        for name in ("keys", "values"):
+            padded = []
+            for cache in caches:
+                tensor = getattr(cache.layers[place], name)
+                padded.append(pad(tensor, (0, 0, longest - tensor.shape[2], 0)))
+                if cache is not first:
+                    setattr(cache.layers[place], name, None)  # freed at once: rows of a batch weigh gigabytes
+            setattr(layer, name, torch.cat(padded))
+    columns = torch.arange(longest, device=lengths.device)
+    return first, (columns[None, :] >= (longest - lengths)[:, None]).long()
+
+
+def _choose(logits: Any, sampling: Sampling, chooser: Any) -> tuple[Any, Any]:
+    """The next token of each row and its log-probability."""
+    import torch
+
+    scores = torch.log_softmax(logits.float(), dim=-1)
+    if sampling.temperature > 0:
+        heated = torch.softmax(logits.float() / sampling.temperature, dim=-1).cpu()
+        tokens = torch.multinomial(heated, 1, generator=chooser)[:, 0]
+    else:
+        tokens = scores.argmax(dim=-1).cpu()
+    return tokens, scores.cpu().gather(1, tokens[:, None])[:, 0]

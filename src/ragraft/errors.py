@@ -1,0 +1,40 @@
+"""What can go wrong, as a tree. A RagraftError is one sentence: a fact, a place and a next step.
+
+RagraftError
+├── ConfigError       the YAML, a flag or a setting
+├── InputError        the user's documents or questions
+├── WorkspaceError    runs/ on disk: missing, locked, half-written by somebody else
+├── SourceError       a model or package that cannot be fetched or opened
+├── BackendError      a backend that is missing, lacks an ability, or failed
+└── TrainingError     the training process stopped
+"""
+
+from __future__ import annotations
+
+
+class RagraftError(Exception):
+    """Anything a user can cause; printed as one sentence, exit 1. Bugs are not of this tree."""
+
+
+class ConfigError(RagraftError):
+    """The configuration is wrong; carries every fault found, each with its path."""
+
+
+class InputError(RagraftError):
+    """A document, question or path of the user's cannot be used."""
+
+
+class WorkspaceError(RagraftError):
+    """Something expected under runs/ is missing, locked or of another kind."""
+
+
+class SourceError(RagraftError):
+    """A model source cannot be fetched, checked or opened."""
+
+
+class BackendError(RagraftError):
+    """A backend is unknown, not installed, or lacks an ability that a stage needs."""
+
+
+class TrainingError(RagraftError):
+    """The training process ended without a checkpoint."""

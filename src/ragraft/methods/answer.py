@@ -1,0 +1,102 @@
+"""The RAG itself: passages and a question to an answer with citations. Diagnose, evaluate, ask and the server share it.
+
+Knows ports and prompts; knows nothing of runs, exams or grades.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragraft.methods.prompt import Fitted, PromptBuilder, Shot, prompt_text
+from ragraft.ports import Generator, Retriever
+from ragraft.records import Completion, Parsed, Passage, Sampling
+
+_ANSWER = re.compile(r"answer[^\n:]{0,30}:", re.IGNORECASE)
+_MEMORY = re.compile(r"answer\s*\(from memory\)\s*:", re.IGNORECASE)
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+_QUOTE = re.compile(r"[\"“](.+?)[\"”](?=\s*(?:\[(\d{1,3})\]|\n|$))", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answered question: what was shown, what came back, what it says."""
+
+    fitted: Fitted
+    completion: Completion
+    parsed: Parsed
+
+    @property
+    def cited(self) -> tuple[Passage, ...]:
+        """The shown passages that the reply cites, in order of citation; numbers of no passage are left out."""
+        shown = self.fitted.passages
+        return tuple(shown[n - 1] for n in dict.fromkeys(self.parsed.citations) if 1 <= n <= len(shown))
+
+
+def answer(
+    questions: Sequence[str],
+    passages: Sequence[Sequence[Passage]],
+    *,
+    builder: PromptBuilder,
+    generator: Generator,
+    shots: Sequence[Shot] = (),
+    keep: Sequence[Sequence[str]] = (),
+) -> list[Reply]:
+    """Answer each question from its passages, as one batch."""
+    fitted = [
+        builder.fit(question, shown, shots=shots, keep=keep[place] if keep else ())
+        for place, (question, shown) in enumerate(zip(questions, passages, strict=True))
+    ]
+    completions = generator.generate([one.prompt for one in fitted], Sampling(max_tokens=builder.answer_tokens))
+    return [
+        Reply(one, completion, parse(completion.text, builder.abstention))
+        for one, completion in zip(fitted, completions, strict=True)
+    ]
+
+
+def answer_from_index(
+    question: str, *, retriever: Retriever, k: int, builder: PromptBuilder, generator: Generator
+) -> Reply:
+    """Retrieve, then answer."""
+    return answer([question], retriever.retrieve([question], k), builder=builder, generator=generator)[0]
+
+
+def parse(text: str, abstention: str) -> Parsed:
+    """Take a model's text apart: the text after the last `Answer…:`, every `[n]`, every quote.
+
+    Where no `Answer…:` is found, the whole text without `[n]` is the answer.
+    """
+    marks = list(_ANSWER.finditer(text))
+    body = text[marks[-1].end() :] if marks else _CITATION.sub("", text)
+    bare = _strip_citations(body)
+    quotes = tuple((found[1], int(found[2]) if found[2] else None) for found in _QUOTE.finditer(text))
+    return Parsed(
+        answer=bare,
+        citations=tuple(int(number) for number in _CITATION.findall(text)),
+        quotes=quotes,
+        abstained=is_abstention(bare, abstention),
+        from_memory=bool(_MEMORY.search(text)),
+    )
+
+
+def is_abstention(answer: str, abstention: str) -> bool:
+    """Whether an answer is empty, the configured sentence, or one of the published refusals."""
+    plain = _normal(answer)
+    return not plain or plain == _normal(abstention) or bool(_refusals().match(answer.strip()))
+
+
+def _strip_citations(body: str) -> str:
+    return " ".join(_CITATION.sub("", body).split())
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())
+
+
+@functools.cache
+def _refusals() -> re.Pattern[str]:
+    lines = prompt_text("refusals.txt").splitlines()
+    return re.compile("|".join(f"(?:{line})" for line in lines if line and not line.startswith("#")), re.IGNORECASE)

@@ -1,0 +1,36 @@
+"""Which passages a question is shown under each condition. Knows placed questions and a retriever; no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ragraft.methods.raft import choose_oracle
+from ragraft.ports import Retriever
+from ragraft.records import ExamQuestion, Passage
+
+Context = Literal["none", "retrieved", "oracle"]
+Shown = list[tuple[ExamQuestion, tuple[Passage, ...]]]
+
+
+def show(
+    context: Context, questions: Sequence[ExamQuestion], *, retriever: Retriever, chunks: Mapping[str, Passage], k: int
+) -> Shown:
+    """Each question with its passages; questions that have no such context are left out.
+
+    For an unanswerable question the oracle context is the one that its set gives, if any.
+    """
+    if context == "none":
+        return [(question, ()) for question in questions]
+    if context == "retrieved":
+        found = retriever.retrieve([question.question.question for question in questions], k)
+        return [(question, tuple(passages)) for question, passages in zip(questions, found, strict=True)]
+    shown = [(question, _oracle(question, chunks, k)) for question in questions]
+    return [(question, passages) for question, passages in shown if passages]
+
+
+def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
+    if question.question.answerable:
+        return tuple(chunks[name] for name in choose_oracle(question, chunks))
+    given = set(question.question.metadata.get("context_ids") or ())
+    return tuple(passage for passage in chunks.values() if passage.document_id in given)[:k] if given else ()

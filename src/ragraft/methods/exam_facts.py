@@ -1,0 +1,109 @@
+"""What a user should know of an exam: counts by side, and warnings in words. Knows placed questions; reads no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+from ragraft.records import SIDES, ExamQuestion, Rejected, Side
+
+FEW_QUESTIONS = 10
+FEW_CLUSTERS = 5
+_SHOWN = 5
+
+
+def count(rows: Sized, noun: str) -> str:
+    """A number with its noun: `1 question`, `2 questions`."""
+    return f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
+
+
+def some(names: Sequence[str], separator: str = ", ") -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return separator.join(names[:_SHOWN]) + (f"{separator}and {more} more" if more > 0 else "")
+
+
+def side_facts(placed: Sequence[ExamQuestion]) -> dict[Side, dict[str, int]]:
+    """Questions, clusters and unanswerable questions of each side."""
+    parts = {side: [row for row in placed if row.side == side] for side in SIDES}
+    return {
+        side: {
+            "questions": len(part),
+            "clusters": len({row.cluster for row in part}),
+            "unanswerable": sum(not row.question.answerable for row in part),
+        }
+        for side, part in parts.items()
+    }
+
+
+def known_documents(placed: Sequence[ExamQuestion], evidence: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """How many exam questions rest on documents that the train side rests on too, or on clusters that it has too.
+
+    `evidence` maps question id to the ids of its evidence documents.
+    """
+    train = [row for row in placed if row.side == "train"]
+    exam = [row for row in placed if row.side == "exam"]
+    documents = {name for row in train for name in evidence[row.id]}
+    clusters = {row.cluster for row in train}
+    return {
+        "exam_questions": sum(any(name in documents for name in evidence[row.id]) for row in exam),
+        "exam_questions_in_known_clusters": sum(row.cluster in clusters for row in exam),
+        "of": len(exam),
+    }
+
+
+def known_warnings(known: Mapping[str, int]) -> list[str]:
+    if not known["exam_questions"]:
+        return []
+    return [
+        f"{known['exam_questions']} of {known['of']} exam questions rest on documents that train-side questions rest "
+        "on too: the exam asks new questions on known documents"
+    ]
+
+
+def evidence_warnings(
+    placed: Sequence[ExamQuestion], lost: Sequence[Rejected], faults: Sequence[tuple[str, str]]
+) -> list[str]:
+    """What questions name and the documents lack, and where evidence is only guessed."""
+    warnings = []
+    if lost:
+        names = some([f"{row.id} ({row.detail})" for row in lost], "; ")
+        warnings.append(f"{count(lost, 'question')} without evidence in the documents, rejected: {names}")
+    if faults:
+        names = some([f"{name}: {fault}" for name, fault in faults], "; ")
+        warnings.append(f"{count(faults, 'piece')} of evidence not found: {names}; all are in faults.jsonl")
+    located = [row.id for row in placed if row.located]
+    if located:
+        warnings.append(f"{count(located, 'question')} without evidence, located by the answer: {some(located)}")
+    weak = [row.id for row in placed if row.weak]
+    if weak:
+        warnings.append(
+            f"{count(weak, 'question')} whose evidence document shows neither quote nor telling answer: its "
+            f"best-ranked chunk is taken: {some(weak)}"
+        )
+    return warnings
+
+
+def same_warnings(duplicates: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not duplicates:
+        return []
+    pairs = some([f"{row['kept']} ({row['side']}) = {row['other']} ({row['other_side']})" for row in duplicates])
+    done = (
+        "the one farther from the exam is rejected"
+        if duplicates[0]["rejected"]
+        else "so many that the set looks templated: none is rejected"
+    )
+    return [f"{count(duplicates, 'question')} asked on two sides, {done}: {pairs}"]
+
+
+def size_warnings(placed: Sequence[ExamQuestion], wanted: Sequence[Side]) -> list[str]:
+    """An exam too small to tell much, and sides of those `wanted` that came out empty."""
+    facts = side_facts(placed)
+    warnings = [f"the {side} side is empty" for side in wanted if not facts[side]["questions"]]
+    exam = facts["exam"]
+    if exam["questions"] < FEW_QUESTIONS or exam["clusters"] < FEW_CLUSTERS:
+        warnings.append(
+            f"the exam has {exam['questions']} questions in {exam['clusters']} clusters: its intervals will be wide; "
+            f"have at least {FEW_QUESTIONS} questions in {FEW_CLUSTERS} clusters"
+        )
+    return warnings

@@ -1,0 +1,77 @@
+"""Macro-F1 of yes/no/maybe questions, with the majority label beside it. Knows labels; knows nothing of text scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ragraft.methods.grade import label_of, label_set, normalised
+from ragraft.methods.stats import Floats, mean_interval, statistic_interval
+from ragraft.records import Answer, ExamQuestion, to_json
+
+
+def label_scores(
+    conditions: Mapping[tuple[str, str], Sequence[tuple[ExamQuestion, Answer]]], *, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Label figures of all conditions, (model, context) → rows; nothing if no question is a yes/no/maybe question.
+
+    `labels` are those that occur as right answers; macro-F1 is the mean of their F1, an answer without label being a
+    miss. `majority` is what always giving the exam's commonest label would score.
+    """
+    placed = {
+        question.id: question for rows in conditions.values() for question, _ in rows if label_set(question.question)
+    }
+    if not placed:
+        return {}
+    golds = {identifier: normalised(question.question.answers[0]) for identifier, question in placed.items()}
+    counts = Counter(golds.values())
+    labels = sorted(counts)
+    majority = max(labels, key=lambda label: counts[label])
+
+    def figures(asked: Sequence[str], predicted: Sequence[str | None]) -> dict[str, Any]:
+        truth, clusters = [golds[one] for one in asked], [placed[one].cluster for one in asked]
+        right = [float(gold == label) for gold, label in zip(truth, predicted, strict=True)]
+        accuracy = mean_interval(right, clusters, share=True, resamples=resamples, seed=seed)
+        macro = statistic_interval(
+            lambda weights: macro_f1(truth, predicted, labels, weights=weights),
+            clusters,
+            share=True,
+            resamples=resamples,
+            seed=seed,
+        )
+        return {"accuracy": to_json(accuracy), "macro_f1": to_json(macro)}
+
+    found = []
+    for (model, context), rows in conditions.items():
+        asked = {question.id: _predicted(question, answer) for question, answer in rows if question.id in placed}
+        if asked:
+            metrics = figures(list(asked), list(asked.values()))
+            found.append({"model": model, "context": context, "metrics": metrics})
+    every = sorted(placed)
+    return {
+        "labels": labels,
+        "n_questions": len(placed),
+        "majority": {"label": majority, "metrics": figures(every, [majority] * len(every))},
+        "conditions": found,
+    }
+
+
+def macro_f1(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str], *, weights: Floats) -> float:
+    """The mean over `labels` of each one's F1 with weighted rows; 0 for a label that no row bears.
+
+    `weights` has shape (rows,).
+    """
+    gold, given = np.array(truth, object), np.array(predicted, object)
+    scores = []
+    for label in labels:
+        is_gold, is_given = gold == label, given == label
+        total = weights @ (is_gold.astype(float) + is_given)
+        scores.append(2 * float(weights @ (is_gold & is_given)) / float(total) if total > 0 else 0.0)
+    return sum(scores) / len(scores)
+
+
+def _predicted(question: ExamQuestion, answer: Answer) -> str | None:
+    return None if answer.abstained else label_of(answer.answer, label_set(question.question))

@@ -1,0 +1,214 @@
+"""Find the chunks that hold a question's evidence. Knows documents, chunks and quotes; knows no retriever.
+
+A chunk is an oracle chunk when it overlaps a quote of the evidence (copies of the quote in other documents count);
+else when it lies in an evidence document and holds an answer, or overlaps a line of an answer or of the long answer
+(these may reach over the border of two chunks); else it is the best-ranked chunk of the evidence document, and the
+question is weak. Evidence that a question does not name is located by its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragraft.methods.containment import Containment
+from ragraft.records import Chunk, Document, Question
+
+_INK = re.compile(r"\S+")
+_BETWEEN = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a document, as offsets into its text."""
+
+    document_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a question's evidence lies."""
+
+    chunks: tuple[str, ...] = ()
+    """Oracle chunk ids, in the order of the index; none for a question without answers."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """The same chunks by piece of evidence (a quote, or a document): all is shown when one chunk of each part is."""
+    documents: tuple[str, ...] = ()
+    """Ids of the evidence documents, in the order of the corpus."""
+    weak: bool = False
+    """No quote or answer was found in any evidence document: the chunks are only the best-ranked ones."""
+    located: bool = False
+    """The question named no evidence that is known; it was located by its answer."""
+    faults: tuple[str, ...] = ()
+    """What the question names and the documents lack."""
+
+
+class Quotes:
+    """Finds quotes in documents, whatever white space (line ends, indents) stands between their letters."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._ids = [document.id for document in documents]
+        self._begins: list[int] = []
+        letters: list[str] = []
+        squeezed: list[int] = []
+        original: list[int] = []
+        length = 0
+        for document in documents:
+            self._begins.append(length)
+            for run in _INK.finditer(document.text):
+                letters.append(run.group())
+                squeezed.append(length)
+                original.append(run.start())
+                length += run.end() - run.start()
+            # A line end never stands inside squeezed text, so no quote can reach over two documents.
+            letters.append(_BETWEEN)
+            length += 1
+        self._text = "".join(letters)
+        self._squeezed: NDArray[np.int64] = np.array(squeezed, dtype=np.int64)
+        self._original: NDArray[np.int64] = np.array(original, dtype=np.int64)
+
+    def find(self, quote: str) -> list[Span]:
+        """Every place of the quote, in the order of the documents."""
+        wanted = "".join(quote.split())
+        spans: list[Span] = []
+        at = self._text.find(wanted) if wanted else -1
+        while at >= 0:
+            document = bisect_right(self._begins, at) - 1
+            spans.append(Span(self._ids[document], self._offset(at), self._offset(at + len(wanted) - 1) + 1))
+            at = self._text.find(wanted, at + 1)
+        return spans
+
+    def _offset(self, at: int) -> int:
+        run = int(np.searchsorted(self._squeezed, at, side="right")) - 1
+        return int(self._original[run]) + at - int(self._squeezed[run])
+
+
+class Places:
+    """The documents and chunks in which evidence is looked for."""
+
+    def __init__(self, documents: Sequence[Document], chunks: Sequence[Chunk], same: Mapping[str, str]) -> None:
+        self.chunks = chunks
+        self.same = same
+        self.rows: dict[str, list[int]] = {document.id: [] for document in documents}
+        for row, chunk in enumerate(chunks):
+            self.rows[chunk.document_id].append(row)
+        self.quotes = Quotes(documents)
+        self.containment = Containment([chunk.text for chunk in chunks])
+
+    def known(self, ids: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Ids of kept documents (a dropped duplicate is answered by the one that was kept), and unknown ids."""
+        known: dict[str, None] = {}
+        unknown = []
+        for name in ids:
+            kept = self.same.get(name, name)
+            if kept in self.rows:
+                known[kept] = None
+            else:
+                unknown.append(name)
+        return list(known), unknown
+
+    def overlapping(self, spans: Iterable[Span]) -> list[int]:
+        """Rows of the chunks that share text with a span."""
+        found = {
+            row
+            for span in spans
+            for row in self.rows[span.document_id]
+            if self.chunks[row].start < span.end and self.chunks[row].end > span.start
+        }
+        return sorted(found)
+
+
+def locate(question: Question, places: Places) -> Evidence:
+    """Where the question's evidence lies; no chunks when it has no answers or nothing can be found."""
+    named, unknown = places.known(question.evidence_ids)
+    faults = [f"evidence id {name} is no document" for name in unknown]
+    if not question.answerable:
+        return Evidence(faults=tuple(faults))
+    parts, lost = _by_quote(question, named, places)
+    faults += lost
+    weak = located = False
+    if not parts and named:
+        parts, weak = _by_document(question, named, places)
+    elif not parts:
+        parts = _by_answer(question, places)
+        located = bool(parts)
+    rows = sorted({row for part in parts for row in part})
+    documents = set(named) | {places.chunks[row].document_id for row in rows}
+    return Evidence(
+        chunks=tuple(places.chunks[row].id for row in rows),
+        parts=tuple(tuple(places.chunks[row].id for row in part) for part in parts),
+        documents=tuple(name for name in places.rows if name in documents),
+        weak=weak,
+        located=located,
+        faults=tuple(faults),
+    )
+
+
+def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], list[str]]:
+    """Rows of each quote's chunks, and what is wrong with the quotes that lead nowhere."""
+    parts, faults = [], []
+    for quote in question.evidence:
+        spans = places.quotes.find(quote)
+        if not spans:
+            faults.append(f"quote {_short(quote)} stands in no document")
+            continue
+        if not places.containment.counts(quote):
+            # "True" quoted from a named document points there; elsewhere it points nowhere.
+            spans = [span for span in spans if span.document_id in named]
+        rows = places.overlapping(spans)
+        if rows:
+            parts.append(rows)
+        else:
+            faults.append(f"quote {_short(quote)} stands in too many places to point to one")
+    return parts, faults
+
+
+def _by_document(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], bool]:
+    """Rows of each named document's chunks that hold an answer, else of its best one; whether all are only that."""
+    telling = _holding(question, places, telling=True) | _overlapping_answers(question, named, places)
+    any_holding = _holding(question, places, telling=False)
+    query = " ".join((question.question, *question.answers, question.long_answer or ""))
+    parts, sure = [], False
+    for name in named:
+        rows = places.rows[name]
+        held = [row for row in rows if row in telling]
+        # The only chunk of a named document is its evidence without any guess.
+        sure = sure or bool(held) or len(rows) == 1
+        likely = [row for row in rows if row in any_holding] or rows
+        if rows:
+            parts.append(held or places.containment.ranked(query, likely)[:1])
+    return parts, bool(parts) and not sure
+
+
+def _by_answer(question: Question, places: Places) -> list[list[int]]:
+    """Rows that hold an answer in one document: the one whose holding chunk shares most with the question."""
+    holding = sorted(_holding(question, places, telling=True))
+    if not holding:
+        return []
+    best = places.chunks[places.containment.ranked(question.question, holding)[0]].document_id
+    return [[row for row in holding if places.chunks[row].document_id == best]]
+
+
+def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
+    """Rows that hold an answer; only answers that point somewhere when `telling`."""
+    find, counts = places.containment.holding, places.containment.counts
+    return {row for answer in question.answers if not telling or counts(answer) for row in find(answer)}
+
+
+def _overlapping_answers(question: Question, named: Sequence[str], places: Places) -> set[int]:
+    """Rows in the named documents that overlap a telling line of an answer or of the long answer."""
+    lines = [line for answer in (*question.answers, question.long_answer or "") for line in answer.splitlines()]
+    spans = [span for line in lines if places.containment.counts(line) for span in places.quotes.find(line)]
+    return set(places.overlapping(span for span in spans if span.document_id in named))
+
+
+def _short(quote: str, length: int = 60) -> str:
+    text = " ".join(quote.split())
+    return f"“{text}”" if len(text) <= length else f"“{text[: length - 1]}…”"

@@ -1,0 +1,128 @@
+"""Read question rows as JSON lines. Knows the row's form; knows neither files on disk nor documents."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ragraft.records import Question, Rejected
+
+_KNOWN = tuple(field.name for field in fields(Question))
+_IDS = frozenset({"evidence_ids", "contexts"})
+_LISTS = ("answers", "evidence_ids", "evidence", "options", "contexts")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRows:
+    """What a file of questions held."""
+
+    questions: list[Question]
+    rejected: list[Rejected]
+    """Lines that are no question, each with its reason and line number."""
+    unknown: dict[str, int]
+    """Keys that ragraft does not know and the number of rows that have them; kept in those rows' metadata."""
+
+
+def read_questions(lines: Iterable[str], *, origin: str) -> QuestionRows:
+    """Parse one question a line (blank lines apart); a bad line is a Rejected whose detail is its line number.
+
+    `answers` must be there (an empty list says that the documents hold no answer); `answers`, `evidence`,
+    `evidence_ids`, `options` and `contexts` may be a string or a list; ids may be integers. `origin`, the file's
+    name, stands for the id of a row that has none.
+    """
+    questions: list[Question] = []
+    rejected: list[Rejected] = []
+    unknown: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"line {number}"
+        try:
+            row = _object(line)
+            question = _question(row)
+        except ValueError as error:
+            rejected.append(Rejected(f"{origin}, {where}", str(error), where))
+            continue
+        if question.id in first:
+            rejected.append(Rejected(question.id, f"id stands on line {first[question.id]} already", where))
+            continue
+        first[question.id] = number
+        unknown.update(key for key in row if key not in _KNOWN)
+        questions.append(question)
+    return QuestionRows(questions, rejected, dict(sorted(unknown.items())))
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"broken JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    metadata = row.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise ValueError("metadata is not an object")
+    if row.get("answers") is None:
+        raise ValueError("no answers (write [] where the documents hold none)")
+    lists = {key: _strings(row, key) for key in _LISTS}
+    # The default of an option can be nothing at all: an empty string may stand beside another way to write it.
+    if lists["answers"] and not any(answer.strip() for answer in lists["answers"]):
+        raise ValueError("answers holds nothing but empty strings")
+    extra = {key: value for key, value in row.items() if key not in _KNOWN}
+    return Question(
+        id=_required(row, "id"),
+        question=_required(row, "question"),
+        metadata={**extra, **metadata},
+        long_answer=_text(row, "long_answer"),
+        type=_text(row, "type"),
+        answers=lists["answers"],
+        evidence_ids=lists["evidence_ids"],
+        evidence=lists["evidence"],
+        options=lists["options"],
+        contexts=lists["contexts"],
+    )
+
+
+def _required(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    if value is None:
+        raise ValueError(f"no {key}")
+    if key == "id" and _is_integer(value):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is not a string")
+    if not value.strip():
+        raise ValueError(f"{key} is empty")
+    return value
+
+
+def _text(row: Mapping[str, Any], key: str) -> str | None:
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} is not a string")
+    return value
+
+
+def _strings(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = row.get(key)
+    if value is None:
+        return ()
+    values = value if isinstance(value, list) else [value]
+    found = [str(item) if key in _IDS and _is_integer(item) else item for item in values]
+    if not all(isinstance(item, str) for item in found):
+        raise ValueError(f"{key} is not a string or a list of strings")
+    if key != "answers" and not all(item.strip() for item in found):
+        raise ValueError(f"{key} holds an empty string")
+    return tuple(found)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

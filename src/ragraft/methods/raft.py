@@ -1,0 +1,169 @@
+"""Build RAFT lessons: question, oracle and mined distractors, wanted answer (Zhang et al. 2024, 2403.10131, section 3).
+
+Unlike the paper and its reference code, a lesson without its oracle asks for the abstention, never for a quote of a
+document that isn't there, and distractors come from the index that will serve the model.
+Knows passages and prompts; knows no folder and no model.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.target import abstain, find_quotes, write_target
+from ragraft.records import ExamQuestion, Lesson, Passage, Rejected
+
+# Ranks up to this one are hard distractors; deeper ones are low.
+HARD_RANKS = 10
+NEAR_REPEAT = 0.5
+SHINGLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How lessons are made."""
+
+    oracle_share: float
+    distractors: tuple[int, int]
+    hard: float
+    low: float
+    quote_words: int
+    abstention: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A lesson and what its budget cost it."""
+
+    lesson: Lesson
+    distractors_dropped: int
+    kinds: tuple[str, ...]
+    """Where each distractor came from: hard, low or random."""
+
+
+def plan_kinds(questions: Sequence[ExamQuestion], oracle_share: float, seed: int) -> dict[str, bool]:
+    """Which questions show their oracle: `oracle_share` of all, as far as the answerable ones allow.
+
+    Unanswerable questions are lessons without an oracle already, so they count towards the rest: a small model that
+    sees a third of its lessons abstain learns to refuse everything.
+    """
+    answerable = sorted(question.id for question in questions if question.oracle)
+    hidden = round((1 - oracle_share) * len(questions)) - (len(questions) - len(answerable))
+    order = random.Random(f"{seed}|oracle")
+    without = set(order.sample(answerable, min(max(hidden, 0), max(len(answerable) - 1, 0))))
+    return {question.id: bool(question.oracle) and question.id not in without for question in questions}
+
+
+def make_lesson(
+    question: ExamQuestion,
+    *,
+    with_oracle: bool,
+    chunks: Mapping[str, Passage],
+    ranked: Sequence[str],
+    recipe: Recipe,
+    builder: PromptBuilder,
+    answers_it: Callable[[str], bool],
+    seed: str,
+) -> Made | Rejected:
+    """One lesson: oracle (or none), distractors drawn from `ranked` (best first) and at random, shuffled uniformly.
+
+    `answers_it` says whether a chunk answers the question: such a chunk is never a distractor.
+    """
+    order = random.Random(f"{seed}|{question.id}")
+    oracle = choose_oracle(question, chunks) if with_oracle else []
+    count = order.randint(*recipe.distractors) + (0 if with_oracle else 1)
+    drawn = _draw_distractors(question, count, chunks, ranked, recipe, answers_it, order)
+    if not oracle and not drawn:
+        return Rejected(question.id, "no distractor is left that does not answer the question")
+    # Least useful last: what does not fit the budget is dropped from the end.
+    candidates = [*(chunks[name] for name in oracle), *(chunks[name] for name, _ in drawn)]
+    target = write_target(question.question, candidates, oracle, recipe.quote_words) if oracle else ""
+    wanted = target or abstain(recipe.abstention)
+    tokens = builder.tokenizer.count(wanted) + 1
+    if tokens > builder.answer_tokens:
+        return Rejected(question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
+    shown = list(builder.fit(question.question.question, candidates, keep=oracle).passages)
+    order.shuffle(shown)
+    if oracle:  # numbers are written after the shuffle
+        wanted = write_target(question.question, shown, oracle, recipe.quote_words)
+        for quote in find_quotes(question.question, [chunks[name] for name in oracle], recipe.quote_words):
+            if quote.text not in chunks[quote.passage].text:
+                return Rejected(question.id, "a quote is no exact span of its document", quote.text)
+    kind = "oracle" if oracle else "no-oracle" if question.question.answerable else "unanswerable"
+    lesson = Lesson(
+        id=f"{question.id}~{seed}",
+        question_id=question.id,
+        kind=kind,
+        prompt=builder.build(question.question.question, shown),
+        target=wanted,
+        passages=tuple(passage.id for passage in shown),
+        oracle=tuple(oracle),
+    )
+    left = {passage.id for passage in shown}
+    return Made(lesson, len(candidates) - len(shown), tuple(kind for name, kind in drawn if name in left))
+
+
+def choose_oracle(question: ExamQuestion, chunks: Mapping[str, Passage]) -> list[str]:
+    """A chunk for each piece of evidence: the first that can be quoted, else the first."""
+    chosen: list[str] = []
+    for part in question.parts or (question.oracle,):
+        if any(name in chosen for name in part):
+            continue
+        quotable = [name for name in part if find_quotes(question.question, [chunks[name]], 10_000)]
+        chosen.append((quotable or list(part))[0])
+    return chosen
+
+
+def _draw_distractors(
+    question: ExamQuestion,
+    count: int,
+    chunks: Mapping[str, Passage],
+    ranked: Sequence[str],
+    recipe: Recipe,
+    answers_it: Callable[[str], bool],
+    order: random.Random,
+) -> list[tuple[str, str]]:
+    """Up to `count` chunk ids, each with the kind of its draw, hardest first."""
+    pools = {"hard": list(ranked[:HARD_RANKS]), "low": list(ranked[HARD_RANKS:]), "random": list(chunks)}
+    taken: list[tuple[str, str]] = []
+    barred = set(question.oracle)
+    oracle = [_shingles(chunks[name].text) for name in question.oracle]
+    for _ in range(count):
+        wish = _wish(recipe, order)
+        for kind in dict.fromkeys((wish, "hard", "low", "random")):
+            name = _pick(pools[kind], barred, order, lambda n: answers_it(n) or _repeats(chunks[n].text, oracle))
+            if name:
+                taken.append((name, kind))
+                barred.add(name)
+                break
+    rank = {"hard": 0, "low": 1, "random": 2}
+    return sorted(taken, key=lambda one: rank[one[1]])
+
+
+def _wish(recipe: Recipe, order: random.Random) -> str:
+    draw = order.random()
+    return "hard" if draw < recipe.hard else "low" if draw < recipe.hard + recipe.low else "random"
+
+
+def _pick(pool: Sequence[str], barred: set[str], order: random.Random, unfit: Callable[[str], bool]) -> str | None:
+    """A random usable chunk of the pool; an unfit one is barred for good."""
+    left = [name for name in pool if name not in barred]
+    while left:
+        name = left.pop(order.randrange(len(left)))
+        if not unfit(name):
+            return name
+        barred.add(name)
+    return None
+
+
+def _shingles(text: str) -> set[tuple[str, ...]]:
+    words = text.split()
+    return {tuple(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1))}
+
+
+def _repeats(text: str, oracle: Sequence[set[tuple[str, ...]]]) -> bool:
+    """Whether a text nearly repeats an oracle: half of the shorter one's shingles stand in the other."""
+    mine = _shingles(text)
+    return any(len(mine & other) >= NEAR_REPEAT * min(len(mine), len(other)) for other in oracle)

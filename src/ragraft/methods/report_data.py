@@ -1,0 +1,175 @@
+"""Put everything that a report shows into one plain record, report.json. Knows figures and rows; renders nothing.
+
+The terminal, the page and later the web show this record and compute nothing of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ragraft.methods.exam_facts import known_warnings
+from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
+from ragraft.methods.report_text import VERDICTS, headline_sentence, outcome, phrase, plural
+from ragraft.methods.scorecard import better_base
+from ragraft.records import Answer, ExamQuestion
+
+TUNED = "tuned"
+CONTEXT = "retrieved"
+"""The headline's context: what the system does in use."""
+
+GRID = ("f1", "em")
+ABSTENTION = (
+    "abstention_precision",
+    "abstention_recall",
+    "abstention_f1",
+    "over_refusal",
+    "refusal_without_evidence",
+)
+CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim")
+COST = ("prompt_tokens", "answer_tokens", "truncated")
+ONE_SEED = "one training seed; headlines need three"
+NO_FEWSHOT = "the few-shot base was not examined; part of what tuning seems to gain may be only form"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the stages above left, as plain values; what they did not leave is empty."""
+
+    card: Mapping[str, Any]
+    """scorecard.json."""
+    questions: Sequence[ExamQuestion]
+    """The exam side."""
+    answers: Sequence[Answer]
+    exam_facts: Mapping[str, Any] = field(default_factory=dict)
+    """The exam's facts.json: sides, known_documents, warnings."""
+    retrieval: Mapping[str, Any] = field(default_factory=dict)
+    """The exam's retrieval.json: depths, rows."""
+    lessons: Mapping[str, Any] = field(default_factory=dict)
+    """The lessons' counts.json."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """The checkpoint's card."""
+    metrics: Sequence[Mapping[str, Any]] = ()
+    """Rows of the training's metrics.jsonl."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What only the pipeline knows: name, created, passages, settings, and anything flat worth showing."""
+
+
+def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
+    """The report as plain JSON data; `examples` is the most questions to show. Figures stay in 0..1."""
+    card, facts = sources.card, sources.facts
+    conditions: Sequence[Mapping[str, Any]] = card["conditions"]
+    opponent = better_base(card, CONTEXT)
+    headline = _headline(card, opponent)
+    return {
+        "name": facts.get("name"),
+        "created": facts.get("created"),
+        "headline": headline,
+        "warnings": _warnings(sources),
+        "exam": {"questions": card.get("n_questions"), "clusters": card.get("n_clusters")},
+        "grid": {
+            "models": _in_order(row["model"] for row in conditions),
+            "contexts": _in_order(row["context"] for row in conditions),
+            "cells": _cells(conditions, GRID),
+        },
+        "by_evidence": _cells(conditions, ("f1_evidence_shown", "f1_evidence_not_shown", "f1_all")),
+        "differences": [dict(row) for row in card["differences"]],
+        "abstention": _cells([row for row in conditions if row["context"] != "none"], ABSTENTION),
+        "citations": _cells([row for row in conditions if row["context"] != "none"], CITATIONS),
+        "cost": _cells(conditions, COST),
+        "labels": dict(card.get("labels") or {}),
+        "retrieval": {
+            "depths": list(sources.retrieval.get("depths", ())),
+            "rows": [dict(row) for row in sources.retrieval.get("rows", ())],
+        },
+        "sides": dict(sources.exam_facts.get("sides", {})),
+        "known_documents": sources.exam_facts.get("known_documents"),
+        "lessons": dict(sources.lessons),
+        "training": dict(sources.training),
+        "loss": [dict(row) for row in sources.metrics],
+        "examples": _examples(sources, opponent, examples),
+        "settings": dict(facts.get("settings") or {}),
+        "facts": {key: value for key, value in facts.items() if key not in _OWN_PLACE},
+    }
+
+
+_OWN_PLACE = frozenset({"name", "created", "settings", "passages"})
+
+
+def known_sentence(known: Mapping[str, Any] | None) -> str | None:
+    """`new questions on known documents: 69 of 96`, when exam questions share documents with the lessons."""
+    if not known or not known.get("exam_questions"):
+        return None
+    return f"new questions on known documents: {known['exam_questions']} of {known['of']}"
+
+
+def _headline(card: Mapping[str, Any], opponent: str | None) -> dict[str, Any]:
+    difference = _difference(card, "f1", opponent)
+    shown = _difference(card, "f1_evidence_shown", opponent)
+    result = outcome(difference)
+    return {
+        "outcome": result,
+        "verdict": VERDICTS[result],
+        "sentence": headline_sentence(difference, opponent),
+        "context": CONTEXT,
+        "opponent": opponent,
+        "difference": difference,
+        "evidence_shown": shown,
+    }
+
+
+def _difference(card: Mapping[str, Any], metric: str, opponent: str | None) -> dict[str, Any] | None:
+    wanted = (metric, CONTEXT, TUNED, opponent)
+    for row in card["differences"]:
+        if (row["metric"], row["context"], row["a"], row["b"]) == wanted:
+            return {key: row.get(key) for key in ("value", "low", "high", "n", "clusters")}
+    return None
+
+
+def _warnings(sources: Sources) -> list[str]:
+    conditions = sources.card["conditions"]
+    models = {row["model"] for row in conditions}
+    unscored = [
+        f"{plural(row['metrics']['f1']['unscored'], 'answer')} of {phrase(row['model'])} "
+        f"in context {row['context']} could not be scored"
+        for row in conditions
+        if row["metrics"].get("f1", {}).get("unscored")
+    ]
+    known = sources.exam_facts.get("known_documents")
+    own = [known_sentence(known), ONE_SEED, None if "base-fewshot" in models else NO_FEWSHOT]
+    # The exam's own sentence on known documents says what known_sentence says.
+    said = known_warnings(known) if known else []
+    exam = [warning for warning in sources.exam_facts.get("warnings", ()) if warning not in said]
+    return [warning for warning in (*own, *exam, *unscored) if warning]
+
+
+def _cells(conditions: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a condition with those of `metrics` that it has; conditions with none of them are left out."""
+    rows = []
+    for row in conditions:
+        figures = {metric: dict(row["metrics"][metric]) for metric in metrics if metric in row["metrics"]}
+        if figures:
+            rows.append({"model": row["model"], "context": row["context"], "metrics": figures})
+    return rows
+
+
+def _in_order(values: Any) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _examples(sources: Sources, opponent: str | None, number: int) -> dict[str, Any]:
+    def answers(model: str | None) -> list[Answer]:
+        return [answer for answer in sources.answers if answer.model == model and answer.context == CONTEXT]
+
+    pairs = pair_answers(sources.questions, answers(opponent), answers(TUNED))
+    wins, losses = choose_examples(pairs, number)
+    passages = sources.facts.get("passages")
+    better = sum(pair.gain > 0 for pair in pairs)
+    worse = sum(pair.gain < 0 for pair in pairs)
+    return {
+        "models": [opponent, TUNED],
+        "counts": {"better": better, "worse": worse, "equal": len(pairs) - better - worse},
+        "wins": [example_data(pair, passages) for pair in wins],
+        "losses": [example_data(pair, passages) for pair in losses],
+    }

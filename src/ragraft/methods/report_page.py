@@ -1,0 +1,139 @@
+"""Render report.json as one self-contained HTML page. Knows the report's record; computes no figure of its own.
+
+Nothing on the page is fetched, and no script runs on it. All text is escaped by the template; only the charts'
+SVG, which the chart library escapes, goes in as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ragraft.methods import charts, report_table
+from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
+from ragraft.methods.report_text import context_name, flatten, interval, model_name, phrase, plural, points, true_minus
+
+
+def render_page(report: Mapping[str, Any]) -> str:
+    """The page's HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ragraft.methods", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        points=points, interval=interval, model_name=model_name, context_name=context_name, phrase=phrase,
+        plural=plural, minus=true_minus,
+    )  # fmt: skip
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        lead=_lead(report["headline"]),
+        charts=_charts(report),
+        dark=charts.DARK,
+        tables=_tables(report),
+        examples=[_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
+        lists=_lists(report),
+    )
+
+
+def _lead(headline: Mapping[str, Any]) -> str:
+    rest: str = headline["sentence"].removeprefix(f"{headline['verdict']}: ")
+    unbroken = re.sub(r"\[[^\]]*\]", lambda bracket: bracket.group().replace(" ", "\N{NO-BREAK SPACE}"), rest)
+    return unbroken[:1].upper() + unbroken[1:]
+
+
+def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
+    """Each chart as (class, SVG) for wide and narrow windows; charts without data are left out."""
+    from markupsafe import Markup
+
+    makers: dict[str, tuple[list[dict[str, Any]], Callable[..., charts.Spec]]] = {
+        "difference": (charts.difference_rows(report), partial(charts.difference_chart, report)),
+        "grid": (charts.grid_rows(report), partial(charts.grid_chart, report)),
+        "loss": (charts.loss_rows(report["loss"]), partial(charts.loss_chart, report["loss"])),
+    }
+    widths = (("wide", charts.WIDE), ("narrow", charts.NARROW))
+    return {
+        name: [(size, Markup(charts.svg(make(width=width)))) for size, width in widths]
+        for name, (rows, make) in makers.items()
+        if rows
+    }
+
+
+def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
+    metrics = {
+        "evidence": ("by_evidence", report_table.EVIDENCE, "By evidence"),
+        "abstention": ("abstention", report_table.ABSTENTION, "Abstention"),
+        "citations": ("citations", report_table.CITATIONS, "Citations"),
+        "cost": ("cost", report_table.COST, "Cost"),
+    }
+    found = {
+        "grid": report_table.grid_table(report),
+        "labels": report_table.label_table(report),
+        "differences": report_table.difference_table(report),
+        "retrieval": report_table.retrieval_table(report),
+        "sides": report_table.sides_table(report),
+        **{
+            name: report_table.metric_table(report, report[part], columns, title=title)
+            for name, (part, columns, title) in metrics.items()
+        },
+    }
+    return {name: table for name, table in found.items() if table.rows}
+
+
+def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Named lists of (key, text) for the end of the page."""
+    parts = (("Run", "facts"), ("Lessons", "lessons"), ("Training", "training"), ("Settings", "settings"))
+    return [(title, flatten(report[part])) for title, part in parts if report[part]]
+
+
+def _example(example: Mapping[str, Any]) -> dict[str, Any]:
+    """The example with its texts cut into marked pieces."""
+    answers = [
+        {
+            **answer,
+            "arm": place,
+            "answer_pieces": pieces(answer["answer"], matched_spans(answer["answer"], example["gold"])),
+            "text_pieces": _answer_pieces(answer),
+        }
+        for place, answer in zip(("before", "after"), example["answers"], strict=True)
+    ]
+    passages = [
+        {
+            **passage,
+            "pieces": _passage_pieces(passage["text"], example),
+            "cited_by": [answer["model"] for answer in answers if passage["id"] in answer["citations"]],
+            "number": _number(passage["numbers"]),
+        }
+        for passage in example["passages"]
+    ]
+    return {**example, "answers": answers, "passages": passages}
+
+
+def _answer_pieces(answer: Mapping[str, Any]) -> list[Piece]:
+    text = answer["text"]
+    return pieces(text, [*quote_spans(text, answer["quotes"], kind="quote"), *citation_spans(text)])
+
+
+def _passage_pieces(text: str | None, example: Mapping[str, Any]) -> list[Piece]:
+    if text is None:
+        return []
+    spans = quote_spans(text, example["evidence"], kind="evidence")
+    for place, answer in zip(("before", "after"), example["answers"], strict=True):
+        spans += quote_spans(text, answer["quotes"], kind=place)
+    return pieces(text, spans)
+
+
+def _number(numbers: Mapping[str, int | None]) -> str:
+    """`[2]` where both saw it under this number, else who saw it under which."""
+    if len(set(numbers.values())) == 1:
+        return f"[{next(iter(numbers.values()))}]"
+    return ", ".join(
+        f"{model_name(model)}: {f'[{number}]' if number else 'not shown'}" for model, number in numbers.items()
+    )

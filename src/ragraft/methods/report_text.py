@@ -1,0 +1,136 @@
+"""How the report names things and writes figures, alike in the terminal and on the page.
+
+Knows the scorecard's figures ({"value", "low", "high", "n", "unscored"}); knows neither tables nor HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+Figure = Mapping[str, Any]
+"""A figure as the scorecard keeps it; shares and F1 within 0..1, tokens as counted."""
+
+MISSING = "-"
+FEW, MANY = 10, 10_000
+
+MODEL_NAMES = {"base": "Base", "base-fewshot": "Base, few-shot", "tuned": "Tuned"}
+CONTEXT_NAMES = {"none": "No documents", "retrieved": "Retrieved passages", "oracle": "Oracle passages"}
+PHRASES = {"base": "base", "base-fewshot": "few-shot base", "tuned": "tuned"}
+VERDICTS = {
+    "helped": "Tuning helped",
+    "hurt": "Tuning hurt",
+    "same": "No difference that this exam can show",
+    "unknown": "No verdict",
+}
+
+
+def model_name(model: str) -> str:
+    """A model's heading; an id that has none stands for itself."""
+    return MODEL_NAMES.get(model, model)
+
+
+def context_name(context: str) -> str:
+    """A context's heading; an id that has none stands for itself."""
+    return CONTEXT_NAMES.get(context, context)
+
+
+def phrase(model: str) -> str:
+    """A model inside a sentence."""
+    return PHRASES.get(model, model)
+
+
+def points(value: float | None, *, signed: bool = False) -> str:
+    """A share of 1 as points of 100 with one decimal; a dash when there is none."""
+    if value is None:
+        return MISSING
+    rounded = round(100 * value, 1) + 0.0
+    return f"{rounded:+.1f}" if signed and rounded else f"{rounded:.1f}"
+
+
+def interval(figure: Figure | None, *, signed: bool = False) -> str:
+    """`41.2 [36.0, 46.1]`, the interval left out where the scorecard has none."""
+    if figure is None or figure.get("value") is None:
+        return MISSING
+    middle = points(figure["value"], signed=signed)
+    if not bounded(figure):
+        return f"{middle} (no interval)"
+    return f"{middle} [{points(figure['low'])}, {points(figure['high'])}]"
+
+
+def tokens(figure: Figure | None) -> str:
+    """A mean number of tokens, with one decimal below ten."""
+    if figure is None or figure.get("value") is None:
+        return MISSING
+    value = float(figure["value"])
+    return f"{value:,.1f}" if value < FEW else f"{value:,.0f}"
+
+
+def true_minus(text: str) -> str:
+    """For pages and pictures: true minus signs before figures, a dash where there is none; hyphens elsewhere stay."""
+    return "\N{EN DASH}" if text == MISSING else re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)
+
+
+def bounded(figure: Figure) -> bool:
+    """Whether the figure has an interval."""
+    return figure.get("low") is not None and figure.get("high") is not None
+
+
+def outcome(difference: Figure | None) -> str:
+    """`helped`, `hurt`, `same` when the interval spans zero, `unknown` when there is no interval to judge by."""
+    if difference is None or difference.get("value") is None or not bounded(difference):
+        return "unknown"
+    if difference["low"] > 0:
+        return "helped"
+    return "hurt" if difference["high"] < 0 else "same"
+
+
+def headline_sentence(difference: Figure | None, opponent: str | None) -> str:
+    """The verdict with its figure, on tuned minus `opponent` with retrieved passages."""
+    verdict = VERDICTS[outcome(difference)]
+    if difference is None or opponent is None:
+        return f"{verdict}: tuned and base were not both examined with retrieved passages."
+    figure = interval(difference, signed=True)
+    basis = [part for part in (_counted(difference), "95 % interval" if bounded(difference) else "") if part]
+    tail = f" ({'; '.join(basis)})" if basis else ""
+    return f"{verdict}: with retrieved passages, tuned minus {phrase(opponent)} is {figure} points of token F1{tail}."
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested plain data as (dotted key, text) rows, for a list that people read."""
+    rows: list[tuple[str, str]] = []
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            rows += flatten(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", _text(value)))
+    return rows
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 question`, `96 questions`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _counted(difference: Figure) -> str:
+    questions, clusters = difference.get("n"), difference.get("clusters")
+    if questions is None:
+        return ""
+    inside = f" in {plural(clusters, 'cluster')}" if clusters is not None else ""
+    return plural(questions, "question") + inside
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        # A seed or a small count needs no separators; a year or a port would be spoilt by them.
+        return f"{value:,}" if abs(value) >= MANY else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < MANY else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return str(value)

@@ -1,0 +1,96 @@
+"""Find passages: lexical and dense rankings of one store, fused, then perhaps reranked.
+
+Knows ports and nouns; knows no library, no folder and no settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ragraft.errors import ConfigError
+from ragraft.ports import Embedder, OpenStore, Reranker
+from ragraft.records import Chunk, Hit, Passage
+
+Ranking = Literal["lexical", "dense", "hybrid"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRetriever:
+    """ragraft's own index as a Retriever; made by `open_retriever`."""
+
+    chunks: Mapping[str, Chunk]
+    store: OpenStore
+    embedder: Embedder
+    reranker: Reranker | None
+    pool: int
+    rrf_k: float
+    dense_weight: float
+    lexical_weight: float
+
+    def rank(self, questions: Sequence[str], k: int, ranking: Ranking) -> list[list[Hit]]:
+        """The best `k` chunk ids of each question by one ranking; hybrid is the fusion, before any reranker."""
+        if not questions:
+            return []
+        if ranking == "lexical":
+            return self.store.lexical(questions, k)
+        if ranking == "dense":
+            return self.store.dense(self.embedder.embed(questions), k)
+        depth = max(self.pool, k)
+        weights = {"dense": self.dense_weight, "lexical": self.lexical_weight}
+        used: list[Literal["dense", "lexical"]] = [name for name in ("dense", "lexical") if weights[name] > 0]
+        found = [self.rank(questions, depth, name) for name in used]
+        return [
+            fuse(rankings, weights=[weights[name] for name in used], rrf_k=self.rrf_k, k=k)
+            for rankings in zip(*found, strict=True)
+        ]
+
+    def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:
+        """The best `k` passages of each question: hybrid, its pool reordered by the reranker where there is one."""
+        depth = k if self.reranker is None else max(self.pool, k)
+        found = [[self._passage(hit) for hit in hits] for hits in self.rank(questions, depth, "hybrid")]
+        if self.reranker is None:
+            return found
+        return [
+            self.reranker.rerank(question, passages)[:k] for question, passages in zip(questions, found, strict=True)
+        ]
+
+    def _passage(self, hit: Hit) -> Passage:
+        chunk = self.chunks[hit.id]
+        return Passage(chunk.id, chunk.document_id, chunk.title, chunk.text, hit.score)
+
+
+def open_retriever(
+    chunks: Iterable[Chunk],
+    opened_store: OpenStore,
+    *,
+    embedder: Embedder,
+    reranker: Reranker | None,
+    pool: int,
+    rrf_k: float,
+    dense_weight: float,
+    lexical_weight: float,
+) -> IndexRetriever:
+    """A retriever over `chunks` as they stand in the opened store.
+
+    Each ranking brings `pool` candidates to the fusion; a weight of 0 leaves its ranking out and uncomputed.
+    """
+    if dense_weight <= 0 and lexical_weight <= 0:
+        raise ConfigError("retrieve.dense_weight and retrieve.lexical_weight are both 0; set one of them above 0")
+    by_id = {chunk.id: chunk for chunk in chunks}
+    return IndexRetriever(by_id, opened_store, embedder, reranker, pool, rrf_k, dense_weight, lexical_weight)
+
+
+def fuse(rankings: Sequence[Sequence[Hit]], *, weights: Sequence[float], rrf_k: float, k: int) -> list[Hit]:
+    """The best `k` of several rankings of one question; ties by id.
+
+    Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): a hit's score is the sum over rankings of
+    weight / (rrf_k + rank), ranks from 1.
+    """
+    scores: dict[str, float] = {}
+    for hits, weight in zip(rankings, weights, strict=True):
+        for rank, hit in enumerate(hits, start=1):
+            scores[hit.id] = scores.get(hit.id, 0.0) + weight / (rrf_k + rank)
+    best = sorted(scores, key=lambda name: (-scores[name], name))[:k]
+    return [Hit(name, scores[name]) for name in best]

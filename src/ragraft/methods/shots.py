@@ -1,0 +1,69 @@
+"""Solved examples for the few-shot base, from the train side. Knows lessons and prompts; knows no model.
+
+Each shows its oracle and one distractor, in the target format; one abstains if the exam holds unanswerable questions.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ragraft.methods.prompt import ANSWER, PromptBuilder, Shot
+from ragraft.methods.raft import Made, Recipe, make_lesson
+from ragraft.ports import Retriever
+from ragraft.records import ExamQuestion, Passage
+
+# An example must teach the form without filling the window.
+LONGEST_TARGET = 80
+
+
+def choose_shots(
+    train: Sequence[ExamQuestion],
+    count: int,
+    *,
+    abstaining: bool,
+    retriever: Retriever,
+    pool: int,
+    chunks: Mapping[str, Passage],
+    recipe: Recipe,
+    builder: PromptBuilder,
+    seed: int,
+) -> tuple[list[Shot], list[Shot]]:
+    """`count` examples with documents, and as many closed-book ones, both in a seeded order; fewer where too few fit."""
+    order = random.Random(f"{seed}|shots")
+    questions = order.sample(list(train), len(train))
+    one_distractor = replace(recipe, distractors=(1, 1))
+
+    def lessons(with_oracle: bool, among: Sequence[ExamQuestion]) -> Iterator[tuple[ExamQuestion, Shot]]:
+        for question in among:
+            ranked = [passage.id for passage in retriever.retrieve([question.question.question], pool)[0]]
+            made = make_lesson(
+                question,
+                with_oracle=with_oracle,
+                chunks=chunks,
+                ranked=ranked,
+                recipe=one_distractor,
+                builder=builder,
+                answers_it=lambda name, q=question: _holds_answer(q, chunks[name].text),  # type: ignore[misc]
+                seed=f"{seed}.shot",
+            )
+            if isinstance(made, Made) and builder.tokenizer.count(made.lesson.target) <= LONGEST_TARGET:
+                shown = tuple(chunks[name] for name in made.lesson.passages)
+                yield question, Shot(question.question.question, shown, made.lesson.target)
+
+    refused = [q for q in questions if not q.question.answerable] or questions[::-1]
+    refusing = next(lessons(False, refused), None) if abstaining else None
+    answered = [q for q in questions if q.oracle and not q.weak and not (refusing and q.id == refusing[0].id)]
+    solved = [pair for pair, _ in zip(lessons(True, answered), range(count), strict=False)]
+    closed = [Shot(q.question.question, (), f"{ANSWER}{' '.join(q.question.answers[0].split())}") for q, _ in solved]
+    open_book = [shot for _, shot in solved]
+    if refusing:
+        open_book = [*open_book[: count - 1], refusing[1]]
+        order.shuffle(open_book)
+    return open_book, closed
+
+
+def _holds_answer(question: ExamQuestion, text: str) -> bool:
+    folded = text.casefold()
+    return any(answer.casefold() in folded for answer in question.question.answers)

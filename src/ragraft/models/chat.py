@@ -1,0 +1,119 @@
+"""Chat turns to tokens, the same for training and for every generator: a model is asked as it was taught.
+
+Knows tokenizers and chat templates; knows nothing of RAG.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from ragraft.records import Message, Prompt
+
+# For models without a chat template of their own.
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ '### ' + message['role'] | capitalize + '\n' + message['content'] + '\n\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '### Assistant\n' }}{% endif %}"
+)
+_SLOT = re.compile("\ue000(\\d+)\ue001")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTokenizer:
+    """A model's tokenizer with its chat template; implements ports.Tokenizer."""
+
+    tokenizer: Any
+
+    def count(self, text: str) -> int:
+        return len(self._data_ids(text))
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        return len(self.render(prompt))
+
+    def render(self, prompt: Prompt) -> list[int]:
+        """Token ids of the prompt up to where the answer begins.
+
+        Text is data: a control token's text inside a message becomes ordinary characters. Where no message holds
+        any, these are exactly the ids of the tokenizer's own `apply_chat_template`.
+        """
+        pieces, messages = self._fit(prompt.messages)
+        contents = [message.content for message in messages]
+        if not _control_pattern(self.tokenizer).search("\n".join(contents)):
+            text = "".join(piece + content for piece, content in zip_longest(pieces, contents, fillvalue=""))
+            return self._ids(text)
+        ids: list[int] = []
+        for piece, content in zip_longest(pieces, contents, fillvalue=""):
+            ids += self._ids(piece) + self._data_ids(content)
+        return ids
+
+    def target_ids(self, target: str) -> list[int]:
+        """Token ids of an answer, closed by the token that ends a turn."""
+        return [*self._data_ids(target), int(self.tokenizer.eos_token_id)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _fit(self, messages: tuple[Message, ...]) -> tuple[tuple[str, ...], tuple[Message, ...]]:
+        """The template's own text between the contents, and the messages in roles that the template knows."""
+        pieces = _template_pieces(self.tokenizer, tuple(message.role for message in messages))
+        if pieces is None:  # no system turn in this template: its text opens the first user turn
+            system, first = messages[0], messages[1]
+            messages = (Message("user", f"{system.content}\n\n{first.content}"), *messages[2:])
+            pieces = _template_pieces(self.tokenizer, tuple(message.role for message in messages))
+        assert pieces is not None
+        return pieces, messages
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _data_ids(self, text: str) -> list[int]:
+        """Ids of text in which nothing counts as a control token."""
+        # A marker is cut after its first character; encoded alone, neither part is a marker any more.
+        borders = [match.start() + 1 for match in _control_pattern(self.tokenizer).finditer(text)]
+        parts = (text[start:end] for start, end in zip([0, *borders], [*borders, len(text)], strict=True))
+        return [token for part in parts for token in self._ids(part)]
+
+
+def load_tokenizer(folder: Path) -> ChatTokenizer:
+    """Open a model folder's tokenizer."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return ChatTokenizer(tokenizer)
+
+
+@functools.lru_cache(maxsize=64)
+def _template_pieces(tokenizer: Any, roles: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The template's own text before, between and after the contents; None when it refuses a system turn."""
+    messages = [{"role": role, "content": f"\ue000{place}\ue001"} for place, role in enumerate(roles)]
+    try:
+        text = tokenizer.apply_chat_template(
+            messages,
+            chat_template=tokenizer.chat_template or PLAIN_TEMPLATE,
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=False,  # templates without a thinking mode ignore it
+        )
+    except Exception:  # templates raise what they like to refuse a role
+        if roles[0] != "system":
+            raise
+        return None
+    if _SLOT.findall(text) != [str(place) for place in range(len(roles))]:
+        if roles[0] == "system":
+            return None
+        raise ValueError(f"this model's chat template drops or repeats turns of {roles}")
+    return tuple(_SLOT.split(text)[::2])
+
+
+@functools.lru_cache(maxsize=8)
+def _control_pattern(tokenizer: Any) -> re.Pattern[str]:
+    """Matches the text of any control token."""
+    words = {str(token) for token in tokenizer.added_tokens_encoder} | set(tokenizer.all_special_tokens)
+    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)")

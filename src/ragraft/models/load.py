@@ -1,0 +1,121 @@
+"""Open a model for use: a source, or a checkpoint of ours with its base. Knows devices and dtypes; nothing of RAG."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ragraft.errors import SourceError
+from ragraft.models.chat import ChatTokenizer, load_tokenizer
+from ragraft.models.sources import ModelFolder, hash_cached, resolve
+
+if TYPE_CHECKING:
+    import torch
+
+CHECKPOINT_FILE = "checkpoint.json"
+ADAPTER_FILE = "adapter_config.json"
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def pick_device() -> str:
+    """cuda, mps or cpu: the best that is there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def pick_dtype(precision: Precision, device: str) -> torch.dtype:
+    """bf16 where the processor computes in it, else float32."""
+    import torch
+
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16" or device == "mps":
+        return torch.bfloat16
+    has = torch.cuda.is_bf16_supported() if device == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if has else torch.float32
+
+
+def is_checkpoint(model: str) -> bool:
+    """Whether this names a checkpoint of ours rather than a source."""
+    return not model.startswith(("hf:", "pypi:")) and (Path(model) / CHECKPOINT_FILE).exists()
+
+
+def base_of(model: str) -> tuple[str, Path | None]:
+    """A checkpoint's base source and its own folder; for a source, itself and None."""
+    if not is_checkpoint(model):
+        return model, None
+    card = json.loads((Path(model) / CHECKPOINT_FILE).read_text(encoding="utf-8"))
+    return str(card["base"]), Path(model)
+
+
+def open_model(model: str, *, precision: Precision = "auto", device: str | None = None) -> tuple[Any, ChatTokenizer]:
+    """The model ready to generate (adapters merged in, evaluation mode) and its tokenizer."""
+    import torch
+
+    source, checkpoint = base_of(model)
+    device = device or pick_device()
+    folder = resolve(source).path
+    if checkpoint and (checkpoint / ADAPTER_FILE).exists():
+        network = load_network(folder, torch.float32)
+        from peft import PeftModel
+
+        # Merged in float32, then narrowed once: merging in bf16 would round the adapter away.
+        network = PeftModel.from_pretrained(network, checkpoint).merge_and_unload()
+    else:
+        network = load_network(checkpoint or folder, torch.float32)
+    network = network.to(device=device, dtype=pick_dtype(precision, device)).eval()
+    return network, load_tokenizer(folder)
+
+
+def load_network(folder: Path, dtype: torch.dtype) -> Any:
+    """The causal language model in `folder`, on the CPU."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SourceError(f"transformers cannot open the model in {folder}: {reason}") from error
+
+
+def model_facts(source: str) -> dict[str, Any]:
+    """What planning needs to know of a base model without opening its weights."""
+    folder: ModelFolder = resolve(source)
+    config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
+    text = config.get("text_config", config)
+    return {
+        "source": source,
+        "path": str(folder.path),
+        "identity": folder.identity,
+        "window": int(text.get("max_position_embeddings") or 2048),
+    }
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a job settles about the machine: the device, and how many threads compute."""
+    import torch
+
+    return {"device": pick_device(), "threads": torch.get_num_threads()}
+
+
+def save_merged(model: str, target: Path) -> None:
+    """Write a checkpoint as one plain model folder (adapter folded in, float32) that transformers opens by itself."""
+    network, tokenizer = open_model(model, precision="fp32", device="cpu")
+    network.save_pretrained(target)
+    tokenizer.tokenizer.save_pretrained(target)
+
+
+def identify(model: str) -> str:
+    """What changes when a model's answers would: the identity of its base and of a checkpoint's own weights."""
+    source, checkpoint = base_of(model)
+    identity = resolve(source).identity
+    if checkpoint is None:
+        return identity
+    weights = sorted(checkpoint.glob("*.safetensors"))
+    return " ".join([identity, *(hash_cached(file) for file in weights)])

@@ -1,0 +1,171 @@
+"""Run the table: skip what is unchanged, go on with what was killed, rerun what changed and all below it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from ragraft.config import Config, load_config
+from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.pipeline.backends import ConfiguredBackends
+from ragraft.pipeline.table import STAGES, TABLE, At, Stage
+from ragraft.workspace import Folder, Manifest, Run, hash_json
+
+State = Literal["unchanged", "taken", "begun", "resumed", "done", "to run"]
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a stage."""
+
+    stage: str
+    state: State
+    seconds: float = 0.0
+    source: str = ""
+    """The sibling run that the result was taken from."""
+    summary: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+Tell = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A config with its run and backends."""
+
+    config: Config
+    origins: dict[str, str]
+    run: Run
+    backends: ConfiguredBackends
+
+    def at(self, made: dict[str, Folder] | None = None) -> At:
+        """The table's view: given artifacts, or those that the run uses now."""
+        if made is None:
+            current = {stage.name: self.run.current(stage.place) for stage in TABLE}
+            made = {name: folder for name, folder in current.items() if folder is not None}
+        return At(self.config, self.backends, made)
+
+
+def open_session(file: Path, overrides: Sequence[str] = (), run: str | None = None) -> Session:
+    """Read the config and open its run."""
+    config, origins = load_config(file, [*overrides, *([f"name={run}"] if run else [])])
+    place = Run(file.resolve().parent / "runs", config.name)
+    return Session(config, origins, place, ConfiguredBackends(config, place.runs / ".answers"))
+
+
+def run_table(
+    session: Session, tell: Tell, *, first: str | None = None, last: str | None = None, dry: bool = False
+) -> dict[str, Folder]:
+    """Bring every stage up to date, down to `last`; `first` and all below it run even if unchanged."""
+    for name in (first, last):
+        if name is not None and name not in STAGES:
+            raise ConfigError(f"{name} is no stage; stages: {', '.join(STAGES)}")
+    forced = STAGES[STAGES.index(first) :] if first else ()
+    with session.run.locked():
+        if not dry:
+            _save_config(session)
+        made: dict[str, Folder] = {}
+        for stage in TABLE:
+            folder = _bring(stage, session.at(made), session.run, tell, forced=stage.name in forced, dry=dry)
+            if folder is None:  # a dry run knows no fingerprint below a stage that would run
+                _tell_rest(stage.name, last, tell)
+                break
+            made[stage.name] = folder
+            if stage.name == last:
+                break
+    return made
+
+
+def _bring(stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool, dry: bool) -> Folder | None:
+    """The stage's finished folder: as it is, taken from elsewhere, or made now."""
+    inputs = {name: _fingerprint_of(at.made[name]) for name in stage.needs}
+    fingerprint = _fingerprint(stage, at, inputs)
+    if not forced:
+        current = run.current(stage.place)
+        if current and _fingerprint_of(current) == fingerprint:
+            tell(Event(stage.name, "unchanged", folder=current.path))
+            return current
+        taken = None if dry else run.take(stage.place, fingerprint)
+        if taken:
+            tell(Event(stage.name, "taken", source=taken[1], folder=taken[0].path))
+            return taken[0]
+    if dry:
+        tell(Event(stage.name, "to run"))
+        return None
+    return _make(stage, at, run, tell, fingerprint=fingerprint, inputs=inputs)
+
+
+def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, inputs: dict[str, str]) -> Folder:
+    folder, resumed = run.begin(stage.place, fingerprint)
+    tell(Event(stage.name, "resumed" if resumed else "begun", folder=folder.path))
+    began = time.monotonic()
+    stage.run(at, folder)
+    seconds = round(time.monotonic() - began, 2)
+    summary = folder.read_json("summary.json")
+    manifest = Manifest(
+        stage=stage.name,
+        version=stage.version,
+        fingerprint=fingerprint,
+        inputs=inputs,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=seconds,
+        software={"ragraft": version("ragraft"), "python": platform.python_version()},
+        summary=summary,
+    )
+    run.finish(stage.place, folder, manifest)
+    tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path))
+    return folder
+
+
+def _tell_rest(stage: str, last: str | None, tell: Tell) -> None:
+    end = STAGES.index(last) if last else len(STAGES) - 1
+    for name in STAGES[STAGES.index(stage) + 1 : end + 1]:
+        tell(Event(name, "to run"))
+
+
+def _fingerprint(stage: Stage, at: At, inputs: dict[str, str]) -> str:
+    settings = stage.settings(at.config)
+    parts = settings if isinstance(settings, list) else [settings]
+    return hash_json(
+        {
+            "stage": stage.name,
+            "version": stage.version,
+            "settings": [p.model_dump(mode="json") if hasattr(p, "model_dump") else p for p in parts],
+            "identity": stage.identity(at),
+            "inputs": inputs,
+        }
+    )
+
+
+def _fingerprint_of(folder: Folder) -> str:
+    manifest = folder.manifest()
+    if manifest is None:
+        raise WorkspaceError(f"{folder.path} lost its manifest while in use; run again")
+    return manifest.fingerprint
+
+
+def _save_config(session: Session) -> None:
+    Folder(session.run.path).write_json(CONFIG, session.config.model_dump(mode="json"))
+
+
+def changed_keys(session: Session) -> list[str]:
+    """What differs from the config that the run was last made with, as `key: old → new`."""
+    saved = Folder(session.run.path)
+    if not saved.has(CONFIG):
+        return []
+    before, now = _flat(saved.read_json(CONFIG)), _flat(session.config.model_dump(mode="json"))
+    return [f"{key}: {before.get(key)} → {now[key]}" for key in now if before.get(key) != now[key]]
+
+
+def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(data, dict):
+        return {prefix: data}
+    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}.{name}".strip(".")).items()}

@@ -1,0 +1,253 @@
+"""THE TABLE: every stage, what it needs and what it makes. Data goes down this table and never up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ragraft.config import Config
+from ragraft.pipeline.backends import ConfiguredBackends
+from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard
+from ragraft.workspace.run import Place
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a stage is run with: settings, backends and the artifacts made so far."""
+
+    config: Config
+    backends: ConfiguredBackends
+    made: Mapping[str, Folder]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A row of the table."""
+
+    name: str
+    asks: str
+    """The question that the stage answers."""
+    place: Place
+    needs: tuple[str, ...]
+    settings: Callable[[Config], Any]
+    """The part of the config that decides its result."""
+    identity: Callable[[At], Any]
+    """What decides its result outside the config: the user's files, models."""
+    run: Callable[[At, Folder], object]
+    version: int = 1
+    """Raised when the same inputs would give another result."""
+
+
+def _ingest(at: At, out: Folder) -> object:
+    from ragraft.stages.ingest import ingest
+
+    return ingest(documents=at.config.documents, settings=at.config.ingest, backends=at.backends, out=out)
+
+
+def _documents(at: At) -> str:
+    from ragraft.stages.ingest import fingerprint_documents
+
+    return fingerprint_documents(at.config.documents)
+
+
+def _index(at: At, out: Folder) -> object:
+    from ragraft.stages.index import index
+
+    return index(Corpus(at.made["ingest"]), settings=at.config.index, backends=at.backends, out=out)
+
+
+def _examine(at: At, out: Folder) -> object:
+    from ragraft.stages.examine import examine
+
+    return examine(
+        Corpus(at.made["ingest"]),
+        Index(at.made["index"]),
+        questions=at.config.questions,
+        settings=at.config.examine,
+        retriever=retriever(at),
+        backends=at.backends,
+        out=out,
+    )
+
+
+def _questions(at: At) -> str:
+    from ragraft.stages.examine import fingerprint_questions
+
+    return fingerprint_questions(at.config.questions)
+
+
+def _synthesize(at: At, out: Folder) -> object:
+    from ragraft.stages.synthesize import synthesize
+
+    return synthesize(
+        Index(at.made["index"]),
+        Exam(at.made["examine"]),
+        settings=at.config.synthesize,
+        prompt=at.config.prompt,
+        retrieve=at.config.retrieve,
+        retriever=retriever(at),
+        builder=builder(at),
+        out=out,
+    )
+
+
+def _train(at: At, out: Folder) -> object:
+    from ragraft.stages.train import train
+
+    return train(
+        Lessons(at.made["synthesize"]),
+        settings=at.config.train,
+        prompt=at.config.prompt,
+        backends=at.backends,
+        out=out,
+    )
+
+
+def _evaluate(at: At, out: Folder) -> object:
+    from ragraft.stages.evaluate import evaluate
+
+    generators = {
+        "base": at.backends.generator(at.config.model),
+        "tuned": at.backends.generator(str(Checkpoint(at.made["train"]).final())),
+    }
+    return evaluate(
+        Index(at.made["index"]),
+        Exam(at.made["examine"]),
+        generators,
+        settings=at.config.evaluate,
+        prompt=at.config.prompt,
+        retrieve=at.config.retrieve,
+        synthesize=at.config.synthesize,
+        retriever=retriever(at),
+        builder=builder(at),
+        out=out,
+    )
+
+
+def _report(at: At, out: Folder) -> object:
+    from ragraft.stages.report import report
+
+    facts = {
+        "name": at.config.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": at.config.model_dump(mode="json"),
+        "passages": {c.id: {"title": c.title, "text": c.text} for c in Index(at.made["index"]).chunks()},
+    }
+    return report(
+        Scorecard(at.made["evaluate"]),
+        Exam(at.made["examine"]),
+        Lessons(at.made["synthesize"]),
+        Checkpoint(at.made["train"]),
+        settings=at.config.report,
+        facts=facts,
+        out=out,
+    )
+
+
+def retriever(at: At) -> Any:
+    """ragraft's own index as a Retriever."""
+    from ragraft.methods.retrieve import open_retriever
+
+    index, settings = Index(at.made["index"]), at.config.retrieve
+    return open_retriever(
+        index.chunks(),
+        at.backends.store.open(index.store),
+        embedder=at.backends.embedder,
+        reranker=at.backends.reranker,
+        pool=settings.pool,
+        rrf_k=settings.rrf_k,
+        dense_weight=settings.dense_weight,
+        lexical_weight=settings.lexical_weight,
+    )
+
+
+def builder(at: At) -> Any:
+    """The prompt builder of this config, within the model's window."""
+    from ragraft.methods.prompt import PromptBuilder
+
+    settings = at.config.prompt
+    return PromptBuilder(
+        tokenizer=at.backends.tokenizer,
+        abstention=settings.abstention,
+        max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
+        answer_tokens=settings.answer_tokens,
+    )
+
+
+def _nothing(at: At) -> None:
+    return None
+
+
+def _model(at: At) -> str:
+    return str(at.backends.model_facts()["identity"])
+
+
+TABLE: tuple[Stage, ...] = (
+    Stage(
+        name="ingest",
+        asks="What is there to know?",
+        place=Place("10-corpus", versioned=True),
+        needs=(),
+        settings=lambda config: config.ingest,
+        identity=_documents,
+        run=_ingest,
+    ),
+    Stage(
+        name="index",
+        asks="Can we find it?",
+        place=Place("20-index", versioned=True),
+        needs=("ingest",),
+        settings=lambda config: config.index,
+        identity=lambda at: [_model(at), at.backends.embedder_identity()],
+        run=_index,
+    ),
+    Stage(
+        name="examine",
+        asks="What must it answer?",
+        place=Place("30-exam", versioned=True),
+        needs=("ingest", "index"),
+        # How many passages the reader sees doesn't change the exam.
+        settings=lambda config: [config.examine, config.retrieve.model_copy(update={"k": 0})],
+        identity=_questions,
+        run=_examine,
+    ),
+    Stage(
+        name="synthesize",
+        asks="What would teach it, without leaking the exam?",
+        place=Place("50-lessons", versioned=False),
+        needs=("index", "examine"),
+        settings=lambda config: [config.synthesize, config.prompt],
+        identity=_nothing,
+        run=_synthesize,
+    ),
+    Stage(
+        name="train",
+        asks="Teach it.",
+        place=Place("60-checkpoint", versioned=False),
+        needs=("synthesize",),
+        settings=lambda config: [config.train, config.prompt.max_tokens],
+        identity=_model,
+        run=_train,
+    ),
+    Stage(
+        name="evaluate",
+        asks="Did it help, beyond chance?",
+        place=Place("70-scores", versioned=False),
+        needs=("index", "examine", "train"),
+        settings=lambda config: [config.evaluate, config.prompt, config.retrieve, config.synthesize],
+        identity=_model,
+        run=_evaluate,
+    ),
+    Stage(
+        name="report",
+        asks="What should I do?",
+        place=Place("80-report", versioned=False),
+        needs=("evaluate", "index", "examine", "synthesize", "train"),
+        settings=lambda config: config.report,
+        identity=_nothing,
+        run=_report,
+    ),
+)
+STAGES = tuple(stage.name for stage in TABLE)

@@ -1,0 +1,226 @@
+"""The nouns. Frozen rows that every layer shares; they know nothing of files, models or stages."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+Side = Literal["train", "validation", "calibration", "exam"]
+SIDES: tuple[Side, ...] = ("train", "validation", "calibration", "exam")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One readable text of the user's: a file, or a row of a JSONL file."""
+
+    id: str
+    title: str
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document; `document.text[start:end] == text`, always."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its right answers (any of them); no answers: the documents hold none."""
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+    evidence_ids: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    long_answer: str | None = None
+    type: str | None = None
+    options: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answerable(self) -> bool:
+        return bool(self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class ExamQuestion:
+    """A question placed: its side, its cluster and the chunks that hold its answer."""
+
+    question: Question
+    side: Side
+    cluster: str
+    oracle: tuple[str, ...] = ()
+    """Ids of the chunks that hold the evidence."""
+    weak: bool = False
+    """The oracle is only the best-ranked chunk of the evidence document: no quote or answer was found in it."""
+    located: bool = False
+    """The question named no evidence; its answer pointed to the oracle."""
+    parts: tuple[tuple[str, ...], ...] = ()
+    """The oracle by piece of evidence; copies of a piece stand together."""
+
+    @property
+    def id(self) -> str:
+        return self.question.id
+
+    def shown_by(self, passages: Collection[str]) -> bool:
+        """Whether these chunks together show all the evidence: a chunk of every part."""
+        parts = self.parts or ((self.oracle,) if self.oracle else ())
+        return bool(parts) and all(any(chunk in passages for chunk in part) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk as it is shown to a reader, with the score that brought it there."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row of a store found by a search, best first."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Chat turns that end in a user turn, ready to be answered."""
+
+    messages: tuple[Message, ...]
+    cut: int = 0
+    """Offset in the last message where the question's own part begins; what stands before it can be shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to generate. Temperature 0 is greedy."""
+
+    max_tokens: int = 96
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a generator returned for one prompt."""
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    finish_reason: Literal["stop", "length"] = "stop"
+    prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A training row: a prompt as the model will meet it, and the wanted answer."""
+
+    id: str
+    question_id: str
+    kind: Literal["oracle", "no-oracle", "unanswerable"]
+    prompt: Prompt
+    target: str
+    passages: tuple[str, ...] = ()
+    """Chunk ids in the order shown."""
+    oracle: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that was not used, and why. Kept beside the rows that were."""
+
+    id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A model's text, taken apart alike for all models."""
+
+    answer: str
+    citations: tuple[int, ...]
+    quotes: tuple[tuple[str, int | None], ...]
+    """Each quote with the number of the passage that it names."""
+    abstained: bool
+    from_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question answered under one condition: a row of answers.jsonl."""
+
+    question_id: str
+    model: str
+    context: str
+    answer: str
+    text: str
+    citations: tuple[str, ...]
+    """Ids of the passages cited."""
+    quotes: tuple[str, ...]
+    abstained: bool
+    passages: tuple[str, ...]
+    evidence_shown: bool
+    prompt_tokens: int
+    answer_tokens: int
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95 % interval, the rows behind it and the rows it could not score."""
+
+    value: float
+    low: float | None
+    """None, like `high`, where fewer than two clusters were scored: nothing is then known of the spread."""
+    high: float | None
+    n: int
+    unscored: int = 0
+    clusters: int = 0
+    """Clusters among the scored rows."""
+
+
+def to_json(row: Any) -> dict[str, Any]:
+    """A record as plain JSON data."""
+    return dataclasses.asdict(row)
+
+
+def question_from_json(row: Mapping[str, Any]) -> Question:
+    """A Question from its JSON row; lists become tuples, unknown keys are the reader's to report."""
+    known = {f.name for f in dataclasses.fields(Question)}
+    tuples = {"answers", "evidence_ids", "evidence", "options", "contexts"}
+    values: dict[str, Any] = {k: tuple(v or ()) if k in tuples else v for k, v in row.items() if k in known}
+    return Question(**values)
+
+
+def prompt_from_json(row: Mapping[str, Any]) -> Prompt:
+    """A Prompt from its JSON row."""
+    return Prompt(tuple(Message(**m) for m in row["messages"]), row["cut"])

@@ -1,0 +1,339 @@
+"""Fix what the system must answer, and see how well retrieval finds it. Reads Corpus, Index and the questions.
+
+Writes Exam: every question on one side, with its cluster and oracle chunks. Knows no model and no store: the ranking
+comes in through one small protocol.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from rich.console import Console
+from rich.progress import track
+
+from ragraft.config import ExamineConfig, QuestionFiles
+from ragraft.errors import InputError
+from ragraft.methods.clusters import Asked, make_clusters
+from ragraft.methods.exam_facts import (
+    count,
+    evidence_warnings,
+    known_documents,
+    known_warnings,
+    same_warnings,
+    side_facts,
+    size_warnings,
+    some,
+)
+from ragraft.methods.oracle import Evidence, Places, locate
+from ragraft.methods.questions import QuestionRows, read_questions
+from ragraft.methods.retrieval_metrics import full_recall, recall, reciprocal_rank
+from ragraft.methods.retrieve import Ranking
+from ragraft.methods.same_question import Wording, across_sides, same_groups
+from ragraft.methods.sides import cut_sides, lesson_shares
+from ragraft.methods.stats import mean_interval
+from ragraft.ports import Backends
+from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Hit, Question, Rejected, Side, to_json
+from ragraft.workspace import Corpus, Exam, Folder, Index, hash_file, hash_json
+
+RANKINGS: tuple[Ranking, ...] = ("lexical", "dense", "hybrid")
+MEASURED: tuple[Side, ...] = ("train", "validation", "exam")
+
+RESAMPLES = 2000
+BATCH = 64
+SAME_RATE = 0.05
+"""Share of questions asked on two sides above which the set counts as templated: reported, not rejected."""
+LOST_RATE = 0.5
+"""Share of the questions with answers whose evidence is nowhere: above it, these documents are not theirs."""
+HEADLINE_DEPTH = 4
+
+
+class Ranker(Protocol):
+    """The index's three rankings of chunks."""
+
+    def rank(self, questions: Sequence[str], k: int, ranking: Ranking, /) -> list[list[Hit]]:
+        """The best `k` chunks of each question, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A question as read, with where its evidence lies."""
+
+    question: Question
+    exam_only: bool
+    """It comes from the exam's own file."""
+    evidence: Evidence
+    contexts: tuple[str, ...]
+    """Ids of the documents given with it."""
+
+
+def examine(
+    corpus: Corpus,
+    index: Index,
+    *,
+    questions: Path | QuestionFiles,
+    settings: ExamineConfig,
+    retriever: Ranker,
+    backends: Backends,
+    out: Folder,
+) -> Exam:
+    """Place every question on a side and measure retrieval on three of them.
+
+    Raises InputError when a line of a questions file is broken, when most questions have no evidence in the corpus,
+    and when the train or the exam side is empty. Every stage is handed `backends`; this one needs none of them.
+    """
+    asked, warnings = _read(questions)
+    documents, chunks = list(corpus.documents()), index.chunks()
+    posed, lost = _locate(asked, Places(documents, chunks, corpus.same()))
+    faults = [(row.question.id, fault) for row in posed for fault in row.evidence.faults]
+    placed, notes = _place(posed, documents, chunks, settings)
+    placed, same, duplicates = _drop_same(placed, posed)
+    _refuse_empty(placed, questions, settings)
+    known = known_documents(placed, {row.question.id: row.evidence.documents for row in posed})
+    warnings += evidence_warnings(placed, lost, faults) + notes + same_warnings(duplicates)
+    warnings += size_warnings(placed, [side for side in SIDES if getattr(settings.shares, side)])
+    warnings += known_warnings(known)
+    rows = _measure(placed, posed, retriever, settings)
+    out.write_jsonl("questions.jsonl", map(to_json, placed))
+    out.write_jsonl("rejected.jsonl", map(to_json, lost + same))
+    out.write_jsonl("duplicates.jsonl", duplicates)
+    out.write_jsonl("faults.jsonl", ({"question_id": name, "fault": fault} for name, fault in faults))
+    out.write_json("retrieval.json", {"depths": _depths(settings), "rows": rows})
+    out.write_json("facts.json", {"sides": side_facts(placed), "known_documents": known, "warnings": warnings})
+    out.write_json("summary.json", _summary(placed, lost + same, rows) | {"warnings": len(warnings)})
+    return Exam(out)
+
+
+def fingerprint_questions(questions: Path | QuestionFiles) -> str:
+    """A digest of the questions files' bytes; raises InputError when one is missing."""
+    return hash_json({part: hash_file(_existing(path)) for part, path in _files(questions)})
+
+
+def _files(questions: Path | QuestionFiles) -> list[tuple[Literal["all", "lessons", "exam"], Path]]:
+    if isinstance(questions, QuestionFiles):
+        return [("lessons", questions.lessons), ("exam", questions.exam)]
+    return [("all", questions)]
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"No questions file {path}; correct questions: in the YAML")
+    return path
+
+
+def _read(questions: Path | QuestionFiles) -> tuple[list[tuple[Question, bool]], list[str]]:
+    """All questions, each with whether it comes from the exam's own file; and what to warn of."""
+    asked: list[tuple[Question, bool]] = []
+    warnings = []
+    for part, path in _files(questions):
+        found = _read_file(path)
+        if found.unknown:
+            rows = len(found.questions)
+            names = ", ".join(f"{key} ({number} of {rows} rows)" for key, number in found.unknown.items())
+            warnings.append(f"{path.name} has keys that ragraft does not know, kept as metadata: {names}")
+        asked += [(question, part == "exam") for question in found.questions]
+    twice = [name for name, times in Counter(question.id for question, _ in asked).items() if times > 1]
+    if twice:
+        raise InputError(f"{count(twice, 'id')} in both questions files ({some(twice)}); give each question its own")
+    return asked, warnings
+
+
+def _read_file(path: Path) -> QuestionRows:
+    try:
+        # Editors on Windows like to put a byte-order mark first.
+        with _existing(path).open(encoding="utf-8-sig") as lines:
+            found = read_questions(lines, origin=path.name)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    if found.rejected:
+        faults = some([f"{row.detail}: {row.reason}" for row in found.rejected], "; ")
+        raise InputError(
+            f"{path} has {count(found.rejected, 'broken line')} ({faults}); correct or remove them, then run again"
+        )
+    if not found.questions:
+        raise InputError(f"{path} holds no questions; write one JSON object a line")
+    return found
+
+
+def _locate(asked: Sequence[tuple[Question, bool]], places: Places) -> tuple[list[Posed], list[Rejected]]:
+    """Questions with their evidence, and those with answers whose evidence is nowhere."""
+    posed, lost = [], []
+    for question, exam_only in asked:
+        evidence = locate(question, places)
+        if question.answerable and not evidence.chunks:
+            detail = "; ".join(evidence.faults) or "it names no evidence and no answer of its points to a document"
+            lost.append(Rejected(question.id, "no evidence found", detail))
+            continue
+        contexts, _ = places.known(_given(question))
+        posed.append(Posed(question, exam_only, evidence, tuple(contexts)))
+    answerable = sum(question.answerable for question, _ in asked)
+    if len(lost) > LOST_RATE * answerable:
+        raise InputError(
+            f"{len(lost)} of {answerable} questions with answers have no evidence in these documents (first: "
+            f"{lost[0].id}: {lost[0].detail}); see whether documents: and questions: in the YAML belong together"
+        )
+    return posed, lost
+
+
+def _given(question: Question) -> list[str]:
+    """What may be ids of documents given with the question; passages given as text match no document."""
+    ids = question.metadata.get("context_ids") or []
+    named = [str(name) for name in ids] if isinstance(ids, list) else [str(ids)]
+    return [*question.contexts, *named, *(() if question.answerable else question.evidence_ids)]
+
+
+def _place(
+    posed: Sequence[Posed], documents: Sequence[Document], chunks: Sequence[Chunk], settings: ExamineConfig
+) -> tuple[list[ExamQuestion], list[str]]:
+    """Every question on its side; the exam's own file is clustered by itself, so that it ties no lessons together."""
+    shares: dict[Side, float] = {side: getattr(settings.shares, side) for side in SIDES}
+    if any(row.exam_only for row in posed):
+        shares = lesson_shares(shares)
+    largest = 1 - max(share for side, share in shares.items() if side != "train")
+    clusters: dict[str, str] = {}
+    sides: dict[str, Side] = {}
+    warnings: list[str] = []
+    for exam_only in (False, True):
+        part = [row for row in posed if row.exam_only == exam_only]
+        asked = [
+            Asked(row.question.id, row.question.question, row.evidence.documents + row.contexts, row.evidence.chunks)
+            for row in part
+        ]
+        made = make_clusters(asked, documents, chunks, largest=largest)
+        answerable = {row.question.id for row in part if row.question.answerable}
+        clusters |= made.of
+        sides |= (
+            dict.fromkeys(made.of, "exam") if exam_only else cut_sides(made.of, answerable, shares, seed=settings.seed)
+        )
+        warnings += [warning for warning in made.warnings if warning not in warnings]
+    placed = [
+        ExamQuestion(
+            row.question,
+            sides[row.question.id],
+            clusters[row.question.id],
+            row.evidence.chunks,
+            row.evidence.weak,
+            row.evidence.located,
+            row.evidence.parts,
+        )
+        for row in posed
+    ]
+    return placed, warnings
+
+
+def _drop_same(
+    placed: Sequence[ExamQuestion], posed: Sequence[Posed]
+) -> tuple[list[ExamQuestion], list[Rejected], list[dict[str, Any]]]:
+    """The questions without those that a side nearer the exam asks too, unless these are too many to be chance."""
+    wordings = [
+        Wording(row.question.id, row.question.question, frozenset(row.evidence.documents or row.contexts))
+        for row in posed
+    ]
+    sides = {row.id: row.side for row in placed}
+    pairs = across_sides(same_groups(wordings), sides)
+    drop = len(pairs) <= SAME_RATE * len(placed)
+    rows = [
+        {"kept": pair.kept, "side": sides[pair.kept], "other": pair.other, "other_side": sides[pair.other]}
+        | {"rejected": drop}
+        for pair in pairs
+    ]
+    dropped = {pair.other: pair for pair in pairs} if drop else {}
+    rejected = [
+        Rejected(name, "asked on another side too", f"same as {pair.kept} ({sides[pair.kept]})")
+        for name, pair in dropped.items()
+    ]
+    return [row for row in placed if row.id not in dropped], rejected, rows
+
+
+def _refuse_empty(placed: Sequence[ExamQuestion], questions: Path | QuestionFiles, settings: ExamineConfig) -> None:
+    for side in ("exam", "train"):
+        if any(row.side == side for row in placed):
+            continue
+        clusters = count({row.cluster for row in placed}, "cluster")
+        names = " and ".join(path.name for _, path in _files(questions))
+        raise InputError(
+            f"The {side} side is empty: {count(placed, 'question')} of {names} in {clusters} (of shared "
+            f"documents) cannot be cut into sides (seed {settings.seed}); add questions on other documents, or change "
+            "examine.shares"
+        )
+
+
+def _depths(settings: ExamineConfig) -> list[int]:
+    return sorted(set(settings.recall_at))
+
+
+def _measure(
+    placed: Sequence[ExamQuestion], posed: Sequence[Posed], retriever: Ranker, settings: ExamineConfig
+) -> list[dict[str, Any]]:
+    """Rows of retrieval.json: each side, ranking and metric, over questions that have an oracle."""
+    depths = _depths(settings)
+    evidence = {row.question.id: row.evidence for row in posed}
+    asked = [row for row in placed if row.side in MEASURED and row.oracle]
+    rows = []
+    for ranking in RANKINGS if depths else ():
+        ranked = dict(zip((row.id for row in asked), _rank(asked, depths[-1], ranking, retriever), strict=True))
+        for side in MEASURED:
+            part = [row for row in asked if row.side == side]
+            for metric, values in _values(part, evidence, ranked, depths).items():
+                found = mean_interval(
+                    values, [row.cluster for row in part], share=True, resamples=RESAMPLES, seed=settings.seed
+                )
+                figures = {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+                rows.append({"side": side, "ranking": ranking, "metric": metric} | figures)
+    return rows
+
+
+def _rank(asked: Sequence[ExamQuestion], k: int, ranking: Ranking, retriever: Ranker) -> Iterator[list[str]]:
+    console = Console(stderr=True)
+    batches = [asked[start : start + BATCH] for start in range(0, len(asked), BATCH)]
+    bar = track(batches, f"retrieval: {ranking}", console=console, transient=True, disable=not sys.stderr.isatty())
+    for batch in bar:
+        for hits in retriever.rank([row.question.question for row in batch], k, ranking):
+            yield [hit.id for hit in hits]
+
+
+def _values(
+    part: Sequence[ExamQuestion],
+    evidence: Mapping[str, Evidence],
+    ranked: Mapping[str, Sequence[str]],
+    depths: Sequence[int],
+) -> dict[str, list[float | None]]:
+    """A value a question for each metric; full recall is not asked of questions with one piece of evidence."""
+    found: dict[str, list[float | None]] = {}
+    if not part:
+        return found
+    for k in depths:
+        found[f"recall@{k}"] = [recall(ranked[row.id], row.oracle, k) for row in part]
+    found[f"mrr@{depths[-1]}"] = [reciprocal_rank(ranked[row.id], row.oracle, depths[-1]) for row in part]
+    parts = [evidence[row.id].parts for row in part]
+    if any(len(pieces) > 1 for pieces in parts):
+        for k in depths:
+            found[f"full_recall@{k}"] = [
+                full_recall(ranked[row.id], pieces, k) if len(pieces) > 1 else None
+                for row, pieces in zip(part, parts, strict=True)
+            ]
+    return found
+
+
+def _summary(
+    placed: Sequence[ExamQuestion], rejected: Sequence[Rejected], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The facts printed after the stage."""
+    sides = {f"{side} questions": sum(row.side == side for row in placed) for side in SIDES}
+    clusters = {"exam clusters": len({row.cluster for row in placed if row.side == "exam"})}
+    counts = {
+        "unanswerable": sum(not row.question.answerable for row in placed),
+        "weak or located oracles": sum(row.weak or row.located for row in placed),
+        "rejected": len(rejected),
+    }
+    shown = {
+        f"{row['ranking']} {row['metric']} on the exam": round(row["value"], 3)
+        for row in rows
+        if (row["side"], row["ranking"], row["metric"]) == ("exam", "hybrid", f"recall@{HEADLINE_DEPTH}")
+    }
+    return {**sides, **clusters, **counts, **shown}

@@ -1,0 +1,133 @@
+"""Write the lessons that would teach the train side, without leaking the exam. Reads Corpus, Index and Exam.
+
+Knows methods and settings; knows no tokenizer's or model's kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
+from ragraft.errors import InputError
+from ragraft.methods.containment import Containment
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.raft import Made, Recipe, make_lesson, plan_kinds
+from ragraft.methods.retrieve import IndexRetriever
+from ragraft.methods.limit import limit_questions
+from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
+from ragraft.workspace import Exam, Folder, Index, Lessons
+
+
+def synthesize(
+    index: Index,
+    exam: Exam,
+    *,
+    settings: SynthesizeConfig,
+    prompt: PromptConfig,
+    retrieve: RetrieveConfig,
+    retriever: IndexRetriever,
+    builder: PromptBuilder,
+    out: Folder,
+) -> Lessons:
+    """RAFT lessons of the train side, and of the validation side for the validation loss."""
+    workshop = _Workshop(index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder)
+    train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
+    lessons, rejected = workshop.make(train, variants=settings.variants)
+    if not lessons:
+        raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
+    validation, unusable = workshop.make(exam.questions("validation"), variants=1)
+    rejected += unusable
+    rejected += [Rejected(question.id, "over synthesize.max_questions") for question in left_out]
+    out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
+    out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation))
+    out.write_jsonl("rejected.jsonl", map(to_json, rejected))
+    counts = _counts(lessons, validation, rejected, builder)
+    out.write_json("counts.json", counts)
+    out.write_json("summary.json", {key: counts[key] for key in ("lessons", "validation lessons", "tokens")})
+    return Lessons(out)
+
+
+class _Workshop:
+    """What every lesson is made with."""
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        settings: SynthesizeConfig,
+        prompt: PromptConfig,
+        pool: int,
+        retriever: IndexRetriever,
+        builder: PromptBuilder,
+    ) -> None:
+        self._settings, self._builder, self._pool, self._retriever = settings, builder, pool, retriever
+        chunks = index.chunks()
+        self._chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in chunks}
+        self._ids = [chunk.id for chunk in chunks]
+        self._containment = Containment([chunk.text for chunk in chunks])
+        self._recipe = Recipe(
+            oracle_share=settings.oracle_share,
+            distractors=settings.distractors,
+            hard=settings.hard,
+            low=settings.low,
+            quote_words=settings.quote_words,
+            abstention=prompt.abstention,
+        )
+
+    def make(self, questions: Sequence[ExamQuestion], *, variants: int) -> tuple[list[Made], list[Rejected]]:
+        """Lessons in the order of the questions, a round of all questions for each variant."""
+        if not questions:
+            return [], []
+        ranked = self._retriever.rank([question.question.question for question in questions], self._pool, "hybrid")
+        made, rejected = [], []
+        for variant in range(variants):
+            kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + variant)
+            for question, hits in zip(questions, ranked, strict=True):
+                answering = self._answering(question)
+                lesson = make_lesson(
+                    question,
+                    with_oracle=kinds[question.id],
+                    chunks=self._chunks,
+                    ranked=[hit.id for hit in hits],
+                    recipe=self._recipe,
+                    builder=self._builder,
+                    answers_it=answering.__contains__,
+                    seed=f"{self._settings.seed}.{variant}",
+                )
+                (rejected if isinstance(lesson, Rejected) else made).append(lesson)  # type: ignore[attr-defined]
+        return made, rejected
+
+    def _answering(self, question: ExamQuestion) -> set[str]:
+        """Chunks that hold an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
+        look = self._containment
+        telling = [answer for answer in question.question.answers if look.counts(answer)]
+        return {self._ids[row] for answer in telling for row in look.holding(answer)}
+
+
+def _counts(
+    lessons: Sequence[Made], validation: Sequence[Made], rejected: Sequence[Rejected], builder: PromptBuilder
+) -> dict[str, Any]:
+    """What the report tells about the lessons."""
+    kinds = Counter(made.lesson.kind for made in lessons)
+    origins = Counter(kind for made in lessons for kind in made.kinds)
+    places = Counter(
+        made.lesson.passages.index(made.lesson.oracle[0]) + 1 for made in lessons if made.lesson.oracle
+    )
+    return {
+        "lessons": len(lessons),
+        "validation lessons": len(validation),
+        "rejected": len(rejected),
+        **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
+        **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
+        "quoting lessons": sum('"' in made.lesson.target for made in lessons),
+        **{f"distractors, {kind}": n for kind, n in sorted(origins.items())},
+        "distractors dropped for the budget": sum(made.distractors_dropped for made in lessons),
+        **{f"oracle at place {place}": n for place, n in sorted(places.items())},
+        "tokens": sum(_tokens(made.lesson, builder) for made in lessons),
+    }
+
+
+def _tokens(lesson: Lesson, builder: PromptBuilder) -> int:
+    return builder.tokenizer.count_prompt(lesson.prompt) + builder.tokenizer.count(lesson.target) + 1

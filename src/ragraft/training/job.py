@@ -1,0 +1,50 @@
+"""A training job as a file: everything that decides the resulting weights, fixed when the job is first made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+JOB_FILE = "job.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train, on what, how."""
+
+    base: str
+    """Source of the base model, as the user named it."""
+    base_identity: str
+    base_folder: str
+    method: str
+    lessons: str
+    """JSONL of prompts and targets."""
+    validation: str
+    data: str
+    """Digest of the lessons file."""
+    tuning: Literal["lora", "full"]
+    rank: int
+    alpha: float
+    dropout: float
+    learning_rate: float
+    epochs: float
+    batch: int
+    micro_batch: int
+    warmup: float
+    weight_decay: float
+    max_grad_norm: float
+    precision: Literal["auto", "bf16", "fp32"]
+    save_every: int
+    seed: int
+    threads: int
+    max_tokens: int
+
+
+def read_job(folder: Path) -> Job:
+    return Job(**json.loads((folder / JOB_FILE).read_text(encoding="utf-8")))
+
+
+def job_data(job: Job) -> dict[str, object]:
+    return asdict(job)

@@ -1,0 +1,22 @@
+"""What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
+
+from ragraft.workspace.artifacts import Artifact, Checkpoint, Corpus, Exam, Index, Lessons, Report, Scorecard
+from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
+from ragraft.workspace.run import Run
+
+__all__ = [
+    "Artifact",
+    "Checkpoint",
+    "Corpus",
+    "Exam",
+    "Folder",
+    "Index",
+    "Lessons",
+    "Manifest",
+    "Report",
+    "Run",
+    "Scorecard",
+    "hash_file",
+    "hash_json",
+    "write_atomically",
+]

@@ -1,0 +1,172 @@
+"""The artifacts: what each stage leaves behind, read back as typed rows. Knows formats; computes nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ragraft.records import (
+    Answer,
+    Chunk,
+    Document,
+    ExamQuestion,
+    Lesson,
+    Side,
+    prompt_from_json,
+    question_from_json,
+    to_json,
+)
+from ragraft.workspace.folder import Folder
+
+CHUNK_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("document_id", pa.string()),
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("tokens", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A finished stage's folder."""
+
+    folder: Folder
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus(Artifact):
+    """10-corpus: documents.jsonl, rejected.jsonl, same.json."""
+
+    def documents(self) -> Iterator[Document]:
+        for row in self.folder.read_jsonl("documents.jsonl"):
+            yield Document(**row)
+
+    def same(self) -> dict[str, str]:
+        """Dropped document id → id of the kept document that holds its text."""
+        found: dict[str, str] = self.folder.read_json("same.json")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Artifact):
+    """20-index: chunks.parquet and the store's own folder."""
+
+    def chunks(self) -> list[Chunk]:
+        return [Chunk(**row) for row in pq.read_table(self.folder.file("chunks.parquet")).to_pylist()]
+
+    def chunk_batches(self, size: int) -> Iterator[list[Chunk]]:
+        """The chunks in order, `size` at a time, the last batch perhaps fewer; never all in memory."""
+        with pq.ParquetFile(self.folder.file("chunks.parquet")) as source:
+            rows = (row for batch in source.iter_batches(batch_size=size) for row in batch.to_pylist())
+            while batch := [Chunk(**row) for row in itertools.islice(rows, size)]:
+                yield batch
+
+    def write_chunks(self, batches: Iterable[list[Chunk]]) -> int:
+        """Write chunks.parquet, whole or not at all; returns the number of chunks."""
+        part = self.folder.file(".chunks.parquet.part")
+        count = 0
+        with pq.ParquetWriter(part, CHUNK_SCHEMA) as writer:
+            for batch in batches:
+                writer.write_table(pa.Table.from_pylist([to_json(chunk) for chunk in batch], CHUNK_SCHEMA))
+                count += len(batch)
+        part.replace(self.folder.file("chunks.parquet"))
+        return count
+
+    @property
+    def store(self) -> Path:
+        return self.folder.file("store")
+
+
+@dataclass(frozen=True, slots=True)
+class Exam(Artifact):
+    """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json."""
+
+    def questions(self, side: Side | None = None) -> list[ExamQuestion]:
+        return [
+            exam_question_from_json(row)
+            for row in self.folder.read_jsonl("questions.jsonl")
+            if side is None or row["side"] == side
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons(Artifact):
+    """50-lessons: lessons.jsonl, validation.jsonl, rejected.jsonl, counts.json."""
+
+    def train(self) -> list[Lesson]:
+        return [lesson_from_json(row) for row in self.folder.read_jsonl("lessons.jsonl")]
+
+    def validation(self) -> list[Lesson]:
+        return [lesson_from_json(row) for row in self.folder.read_jsonl("validation.jsonl")]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint(Artifact):
+    """60-checkpoint: a folder a method (the last is final) with weights, checkpoint.json and metrics.jsonl."""
+
+    def final(self) -> Path:
+        """The folder of the last method's weights."""
+        return max(place for place in self.path.iterdir() if place.is_dir() and place.name[:2].isdigit())
+
+    def card(self) -> dict[str, Any]:
+        found: dict[str, Any] = Folder(self.final()).read_json("checkpoint.json")
+        return found
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return list(Folder(self.final()).read_jsonl("metrics.jsonl"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard(Artifact):
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json."""
+
+    def answers(self) -> Iterator[Answer]:
+        tuples = {"citations", "quotes", "passages"}
+        for row in self.folder.read_jsonl("answers.jsonl"):
+            yield Answer(**{key: tuple(value) if key in tuples else value for key, value in row.items()})
+
+    def card(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json("scorecard.json")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Artifact):
+    """80-report: report.json and report.html."""
+
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json("report.json")
+        return found
+
+
+def exam_question_from_json(row: dict[str, Any]) -> ExamQuestion:
+    return ExamQuestion(
+        question_from_json(row["question"]),
+        row["side"],
+        row["cluster"],
+        tuple(row["oracle"]),
+        row["weak"],
+        row["located"],
+        tuple(tuple(part) for part in row["parts"]),
+    )
+
+
+def lesson_from_json(row: dict[str, Any]) -> Lesson:
+    tuples = {"passages", "oracle"}
+    values = {key: tuple(value) if key in tuples else value for key, value in row.items()}
+    return Lesson(**{**values, "prompt": prompt_from_json(row["prompt"])})

@@ -1,0 +1,149 @@
+"""A run's folder under runs/: which stage is finished, which was begun, where the next one writes.
+
+Knows names and fingerprints; knows no stage's code.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ragraft.errors import WorkspaceError
+from ragraft.workspace.folder import MANIFEST, STARTED, Folder, Manifest
+
+CURRENT = "current"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage's results live in a run."""
+
+    folder: str
+    """As in `20-index`."""
+    versioned: bool
+    """Kept as versions/ID with an atomically replaced `current`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`runs/NAME` beside the YAML."""
+
+    runs: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        return self.runs / self.name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for one process; others are told at once."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise WorkspaceError(f"Another ragraft is at work in {self.path}; wait for it to end") from None
+
+    def current(self, place: Place) -> Folder | None:
+        """The finished results that this run uses now, or None."""
+        folder = Folder(self._current_path(place))
+        return folder if folder.has(MANIFEST) else None
+
+    def pinned(self, place: Place, version: str) -> Folder:
+        """One version of a versioned stage."""
+        return Folder(self.path / place.folder / "versions" / version)
+
+    def take(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
+        """Finished results of this fingerprint, made current, and where they were found; None when there are none.
+
+        They may be current already, an older version, replaced earlier, or made by a sibling run.
+        """
+        target = self._target(place, fingerprint)
+        if _fingerprint(target) == fingerprint:
+            self._point(place, target)
+            return Folder(target), self.name
+        kept = self._kept(place, fingerprint)
+        if _fingerprint(kept) == fingerprint:
+            self._make_room(place, target)
+            kept.rename(target)
+            self._point(place, target)
+            return Folder(target), self.name
+        for sibling in sorted(self.runs.iterdir()) if self.runs.exists() else []:
+            other = Run(self.runs, sibling.name)
+            source = other._target(place, fingerprint)
+            if sibling.name != self.name and _fingerprint(source) == fingerprint:
+                self._make_room(place, target)
+                _copy_folder(source, target)
+                self._point(place, target)
+                return Folder(target), sibling.name
+        return None
+
+    def begin(self, place: Place, fingerprint: str) -> tuple[Folder, bool]:
+        """The folder that the stage writes into, and whether a killed attempt with this fingerprint goes on there."""
+        target = self._target(place, fingerprint)
+        folder = Folder(target)
+        if not folder.has(MANIFEST) and folder.has(STARTED):
+            if folder.read_json(STARTED)["fingerprint"] == fingerprint:
+                return folder, True
+        self._make_room(place, target)
+        target.mkdir(parents=True, exist_ok=True)
+        folder.write_json(STARTED, {"fingerprint": fingerprint})
+        return folder, False
+
+    def finish(self, place: Place, folder: Folder, manifest: Manifest) -> None:
+        """Write the manifest, last, and make these results current."""
+        folder.write_json(MANIFEST, asdict(manifest))
+        self._point(place, folder.path)
+
+    def _target(self, place: Place, fingerprint: str) -> Path:
+        base = self.path / place.folder
+        return base / "versions" / fingerprint[:12] if place.versioned else base
+
+    def _kept(self, place: Place, fingerprint: str) -> Path:
+        return self.path / "replaced" / f"{place.folder}-{fingerprint[:12]}"
+
+    def _current_path(self, place: Place) -> Path:
+        base = self.path / place.folder
+        if not place.versioned:
+            return base
+        pointer = base / CURRENT
+        return base / "versions" / (pointer.read_text("utf-8").strip() if pointer.exists() else "none")
+
+    def _point(self, place: Place, target: Path) -> None:
+        if place.versioned:
+            pointer = self.path / place.folder / CURRENT
+            if not pointer.exists() or pointer.read_text("utf-8").strip() != target.name:
+                Folder(pointer.parent).write_text(CURRENT, target.name + "\n")
+
+    def _make_room(self, place: Place, target: Path) -> None:
+        """Put finished results aside (hours of work), clear what was left half-done."""
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return
+        finished = _fingerprint(target)
+        if finished is None:
+            shutil.rmtree(target)
+            return
+        kept = self._kept(place, finished)
+        if kept.exists():
+            shutil.rmtree(kept)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        target.rename(kept)
+
+
+def _fingerprint(path: Path) -> str | None:
+    manifest = Folder(path).manifest() if path.exists() else None
+    return manifest.fingerprint if manifest else None
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy so that the manifest, which makes the copy count, comes last."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+    shutil.copy2(source / MANIFEST, target / MANIFEST)
