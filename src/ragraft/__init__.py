@@ -50,6 +50,7 @@ def run(
 
 def ask(question: str, file: str | Path = "ragraft.yaml", *, model: str | None = None) -> Any:
     """Answer a question from a finished run, as `ragraft ask` does."""
-    from ragraft.pipeline import ask as ask_run, open_session
+    from ragraft.pipeline import ask as ask_run
+    from ragraft.pipeline import open_session
 
     return ask_run(open_session(Path(file)), question, model=model).reply

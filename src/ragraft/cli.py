@@ -27,6 +27,7 @@ FileOption = Annotated[Path, typer.Option("--file", help="The YAML that describe
 Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as in train.epochs=3.")]
 Named = Annotated[str | None, typer.Option("--run", metavar="NAME", help="Another run beside the one the YAML names.")]
 YAML = Path("ragraft.yaml")
+IN_MINUTES = 90
 
 
 def main() -> None:
@@ -42,11 +43,13 @@ def main() -> None:
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917 — options, not positions
     file: File = YAML,
     set_: Set = [],  # noqa: B006 — typer copies it
     run_: Named = None,
-    from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Rerun from here, changed or not.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="STAGE", help="Rerun from here, changed or not.")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Only say what would run.")] = False,
 ) -> None:
@@ -94,14 +97,15 @@ def ask(
     shown = reply.fitted.passages
     for number in dict.fromkeys(reply.parsed.citations):
         known = 1 <= number <= len(shown)
-        print(f"[{number}] {shown[number - 1].title} ({shown[number - 1].id})" if known else f"[{number}] is no passage")
+        source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
+        print(f"[{number}] {source}")
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
 
 
 @app.command()
 def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
     """Say which stages are done, and where each setting came from."""
-    from ragraft.pipeline import TABLE
+    from ragraft.pipeline import TABLE, flat_settings
 
     session = _open(file, set_, run_)
     print(f"{session.run.path}")
@@ -114,7 +118,7 @@ def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:
         else:
             print(f"  {stage.name:<11} not yet: {stage.asks}")
     print("settings (where from):")
-    for key, value in _flat(session.config.model_dump(mode="json")):
+    for key, value in flat_settings(session.config.model_dump(mode="json")).items():
         print(f"  {key} = {value} ({session.origins.get(key, 'default')})")
 
 
@@ -178,7 +182,8 @@ def _open(file: Path, overrides: list[str], name: str | None) -> Session:
 
 
 def _run(session: Session, *, first: str | None = None, last: str | None = None, dry: bool = False) -> None:
-    from ragraft.pipeline import changed_keys, run_table, show as show_artifact
+    from ragraft.pipeline import changed_keys, run_table
+    from ragraft.pipeline import show as show_artifact
 
     for line in changed_keys(session):
         print(f"changed since the last run: {line}", file=sys.stderr)
@@ -231,10 +236,4 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
-
-
-def _flat(data: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(data, dict):
-        return [(prefix, data)]
-    return [pair for key, value in data.items() for pair in _flat(value, f"{prefix}.{key}".strip("."))]
+    return f"{seconds:.1f} s" if seconds < IN_MINUTES else f"{seconds / 60:.1f} min"

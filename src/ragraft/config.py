@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,9 +25,9 @@ class Section(BaseModel):
 
 class IngestConfig(Section):
     near_duplicate: float = Field(0.9, gt=0, le=1)
-    """Two documents whose word 5-grams agree at least this much (Jaccard) are near-duplicates; the later one is dropped."""
+    """Documents whose word 5-grams agree at least this much (Jaccard) are near-duplicates; the longest is kept."""
     contained: float = Field(0.85, gt=0, le=1)
-    """A document of whose word 5-grams at least this share stands in one longer document is contained in it, and dropped."""
+    """A document is contained in a longer one, and dropped, when this share of its word 5-grams stands there."""
     drop_duplicates: bool = True
     """False keeps duplicates and contained documents, and only reports them."""
     max_rejected: float = Field(0.02, ge=0, le=1)
@@ -64,7 +65,7 @@ class PromptConfig(Section):
     """What stands after `Answer:` when the documents hold no answer."""
     max_tokens: int = Field(2048, ge=64)
     """Longest prompt and answer together; the lowest-ranked passages go first. Never above the model's window."""
-    answer_tokens: int = Field(128, ge=8)
+    answer_tokens: int = Field(96, ge=8)
     """Room for the answer; a longer one is cut and counted."""
 
 
@@ -77,7 +78,7 @@ class Shares(Section):
     @model_validator(mode="after")
     def _sum_to_one(self) -> Shares:
         total = self.train + self.validation + self.calibration + self.exam
-        if abs(total - 1) > 1e-6:
+        if not math.isclose(total, 1):
             raise ValueError(f"the four shares add up to {total:.3f}, not 1")
         return self
 
@@ -106,6 +107,8 @@ class SynthesizeConfig(Section):
     """Lessons made from each question, with other distractors and order."""
     max_questions: int | None = Field(None, ge=1)
     """Use at most this many train-side questions (whole clusters, seeded)."""
+    max_validation: int = Field(48, ge=0)
+    """Validation-side questions made into lessons for the validation loss."""
     seed: int = 0
     """Seed of every draw."""
 
@@ -170,7 +173,7 @@ class EvaluateConfig(Section):
     """Prompts generated at a time; also the unit of resuming."""
     shots: int = Field(3, ge=1)
     """Examples shown to base-fewshot."""
-    shot_questions: int = Field(24, ge=2)
+    shot_questions: int = Field(16, ge=2)
     """Validation questions on which the order of the examples is chosen."""
     resamples: int = Field(2000, ge=100)
     """Bootstrap resamples of clusters."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Side = Literal["train", "validation", "calibration", "exam"]
+Kind = Literal["oracle", "no-oracle", "unanswerable"]
 SIDES: tuple[Side, ...] = ("train", "validation", "calibration", "exam")
 
 T = TypeVar("T")
@@ -144,7 +145,7 @@ class Lesson:
 
     id: str
     question_id: str
-    kind: Literal["oracle", "no-oracle", "unanswerable"]
+    kind: Kind
     prompt: Prompt
     target: str
     passages: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ class Demo:
 
 
 def write_demo(folder: Path) -> Demo:
-    """Write documents, questions and YAML; an existing demo's YAML is kept, so that its settings can be changed."""
+    """Write documents, questions and YAML; an existing YAML is kept, so that its settings can be changed."""
     topics = _topics()
     folder.mkdir(parents=True, exist_ok=True)
     _write_rows(folder / "documents.jsonl", _documents(topics))
@@ -41,8 +41,9 @@ def write_demo(folder: Path) -> Demo:
         file.write_text(_text("demo.yaml"), encoding="utf-8")
     notes = []
     if dropped:
-        lost = f"{len(dropped)} of {len(kept) + len(dropped)} questions left out"
-        notes.append(f"{lost}: Python {platform.python_version()}'s reference lacks their quotes ({', '.join(dropped)})")
+        names, number = ", ".join(dropped), len(kept) + len(dropped)
+        lacks = f"Python {platform.python_version()}'s reference lacks their quotes"
+        notes.append(f"{len(dropped)} of {number} questions left out: {lacks} ({names})")
     return Demo(file, tuple(notes))
 
 

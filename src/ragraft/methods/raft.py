@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.target import abstain, find_quotes, write_target
-from ragraft.records import ExamQuestion, Lesson, Passage, Rejected
+from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
 
 # Ranks up to this one are hard distractors; deeper ones are low.
 HARD_RANKS = 10
@@ -74,7 +74,14 @@ def make_lesson(
     order = random.Random(f"{seed}|{question.id}")
     oracle = choose_oracle(question, chunks) if with_oracle else []
     count = order.randint(*recipe.distractors) + (0 if with_oracle else 1)
-    drawn = _draw_distractors(question, count, chunks, ranked, recipe, answers_it, order)
+    oracle_texts = [_shingles(chunks[name].text) for name in question.oracle]
+
+    def unfit(name: str) -> bool:
+        return answers_it(name) or _repeats(chunks[name].text, oracle_texts)
+
+    pools = {"hard": ranked[:HARD_RANKS], "low": ranked[HARD_RANKS:], "random": list(chunks)}
+    wishes = [_wish(recipe, order) for _ in range(count)]
+    drawn = _draw_distractors(wishes, pools, barred=set(question.oracle), unfit=unfit, order=order)
     if not oracle and not drawn:
         return Rejected(question.id, "no distractor is left that does not answer the question")
     # Least useful last: what does not fit the budget is dropped from the end.
@@ -91,7 +98,7 @@ def make_lesson(
         for quote in find_quotes(question.question, [chunks[name] for name in oracle], recipe.quote_words):
             if quote.text not in chunks[quote.passage].text:
                 return Rejected(question.id, "a quote is no exact span of its document", quote.text)
-    kind = "oracle" if oracle else "no-oracle" if question.question.answerable else "unanswerable"
+    kind: Kind = "oracle" if oracle else "no-oracle" if question.question.answerable else "unanswerable"
     lesson = Lesson(
         id=f"{question.id}~{seed}",
         question_id=question.id,
@@ -117,29 +124,24 @@ def choose_oracle(question: ExamQuestion, chunks: Mapping[str, Passage]) -> list
 
 
 def _draw_distractors(
-    question: ExamQuestion,
-    count: int,
-    chunks: Mapping[str, Passage],
-    ranked: Sequence[str],
-    recipe: Recipe,
-    answers_it: Callable[[str], bool],
+    wishes: Sequence[str],
+    pools: Mapping[str, Sequence[str]],
+    *,
+    barred: set[str],
+    unfit: Callable[[str], bool],
     order: random.Random,
 ) -> list[tuple[str, str]]:
-    """Up to `count` chunk ids, each with the kind of its draw, hardest first."""
-    pools = {"hard": list(ranked[:HARD_RANKS]), "low": list(ranked[HARD_RANKS:]), "random": list(chunks)}
+    """A chunk id for each wished kind, from another pool where that one is empty; hardest first."""
     taken: list[tuple[str, str]] = []
-    barred = set(question.oracle)
-    oracle = [_shingles(chunks[name].text) for name in question.oracle]
-    for _ in range(count):
-        wish = _wish(recipe, order)
-        for kind in dict.fromkeys((wish, "hard", "low", "random")):
-            name = _pick(pools[kind], barred, order, lambda n: answers_it(n) or _repeats(chunks[n].text, oracle))
+    for wish in wishes:
+        for kind in dict.fromkeys((wish, *pools)):
+            name = _pick(pools[kind], barred, order, unfit)
             if name:
                 taken.append((name, kind))
                 barred.add(name)
                 break
-    rank = {"hard": 0, "low": 1, "random": 2}
-    return sorted(taken, key=lambda one: rank[one[1]])
+    hardest = list(pools)
+    return sorted(taken, key=lambda one: hardest.index(one[1]))
 
 
 def _wish(recipe: Recipe, order: random.Random) -> str:

@@ -30,7 +30,7 @@ def choose_shots(
     builder: PromptBuilder,
     seed: int,
 ) -> tuple[list[Shot], list[Shot]]:
-    """`count` examples with documents, and as many closed-book ones, both in a seeded order; fewer where too few fit."""
+    """`count` examples with documents and as many closed-book ones, in a seeded order; fewer where too few fit."""
     order = random.Random(f"{seed}|shots")
     questions = order.sample(list(train), len(train))
     one_distractor = replace(recipe, distractors=(1, 1))

@@ -56,6 +56,8 @@ def open_model(model: str, *, precision: Precision = "auto", device: str | None 
     """The model ready to generate (adapters merged in, evaluation mode) and its tokenizer."""
     import torch
 
+    from ragraft.models.attention import use_cpu_attention
+
     source, checkpoint = base_of(model)
     device = device or pick_device()
     folder = resolve(source).path
@@ -68,6 +70,7 @@ def open_model(model: str, *, precision: Precision = "auto", device: str | None 
     else:
         network = load_network(checkpoint or folder, torch.float32)
     network = network.to(device=device, dtype=pick_dtype(precision, device)).eval()
+    use_cpu_attention(network)
     return network, load_tokenizer(folder)
 
 

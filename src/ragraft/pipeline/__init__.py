@@ -3,7 +3,7 @@
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.export import export
-from ragraft.pipeline.runner import Event, Session, changed_keys, open_session, run_table
+from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.table import STAGES, TABLE
 
@@ -17,6 +17,7 @@ __all__ = [
     "ask",
     "changed_keys",
     "export",
+    "flat_settings",
     "open_session",
     "report_table",
     "run_table",

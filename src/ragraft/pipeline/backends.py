@@ -121,7 +121,8 @@ def load(port: str, name: str) -> Any:
         try:
             return point.load()
         except ImportError as error:
-            raise BackendError(f"{name} needs {error.name or error}: install it, or name another of ragraft.{port}") from None
+            missing = error.name or error
+            raise BackendError(f"{name} needs {missing}: install it, or name another of ragraft.{port}") from None
     known = names(port)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none (is ragraft installed?)'}"

@@ -161,11 +161,15 @@ def changed_keys(session: Session) -> list[str]:
     saved = Folder(session.run.path)
     if not saved.has(CONFIG):
         return []
-    before, now = _flat(saved.read_json(CONFIG)), _flat(session.config.model_dump(mode="json"))
+    before, now = flat_settings(saved.read_json(CONFIG)), flat_settings(session.config.model_dump(mode="json"))
     return [f"{key}: {before.get(key)} → {now[key]}" for key in now if before.get(key) != now[key]]
 
 
-def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
+def flat_settings(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `section.key`: value."""
     if not isinstance(data, dict):
         return {prefix: data}
-    return {key: value for name, inner in data.items() for key, value in _flat(inner, f"{prefix}.{name}".strip(".")).items()}
+    flat: dict[str, Any] = {}
+    for name, inner in data.items():
+        flat |= flat_settings(inner, f"{prefix}.{name}".strip("."))
+    return flat

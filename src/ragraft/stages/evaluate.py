@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.answer import Reply, answer
-from ragraft.methods.contexts import Shown, show
+from ragraft.methods.contexts import Context, Shown, show
 from ragraft.methods.grade import grade
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder, Shot
@@ -47,67 +48,96 @@ def evaluate(
     if not questions:
         raise InputError("The exam side holds no question; give more questions or a larger examine.shares.exam")
     chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()}
-    cells = {
-        context: show(context, questions, retriever=retriever, chunks=chunks, k=retrieve.k)
-        for context in settings.contexts
-    }
     with _progress() as bar:
-        asking = _Asking(builder, settings.batch, bar)
-        shots: dict[bool, Sequence[Shot]] = {}
+        room = _Room(settings, retrieve, retriever=retriever, builder=builder, chunks=chunks, bar=bar)
+        cells = {context: room.show(context, questions) for context in settings.contexts}
+        shots = NO_SHOTS
         if "base-fewshot" in settings.models:
-            recipe = _recipe(synthesize, prompt)
-            shots, facts = _choose_order(
-                exam, questions, asking, generators["base"], settings, retrieve, retriever, chunks, recipe
+            abstaining = any(not question.question.answerable for question in questions)
+            shots, facts = _choose_shots(
+                exam, room, generators["base"], _recipe(synthesize, prompt), abstaining=abstaining
             )
             out.write_json("fewshot.json", facts)
-        asking.plan(sum(len(shown) for shown in cells.values()) * len(settings.models))
+        room.plan(sum(len(shown) for shown in cells.values()) * len(settings.models))
         answers = [
             row
             for model in settings.models
             for context, shown in cells.items()
-            for row in asking.cell(model, context, shown, generators, shots.get(context != "none", ()))
+            for row in room.cell(model, context, shown, generators=generators, shots=shots)
         ]
     out.write_jsonl("answers.jsonl", map(to_json, answers))
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
-    card["budget"] = {"passages dropped to fit": asking.dropped, "questions left out": len(left_out)}
+    card["budget"] = {"passages dropped to fit": room.dropped, "questions left out": len(left_out)}
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
     return Scorecard(out)
 
 
-class _Asking:
-    """Asks cells batch by batch, in an order that wastes little padding and never changes."""
+@dataclass(frozen=True, slots=True)
+class _Shots:
+    """Solved examples for the few-shot base."""
 
-    def __init__(self, builder: PromptBuilder, batch: int, bar: Progress) -> None:
-        self._builder, self._batch, self._bar = builder, batch, bar
+    with_documents: Sequence[Shot] = ()
+    closed: Sequence[Shot] = ()
+
+
+NO_SHOTS = _Shots()
+
+
+class _Room:
+    """Where questions are asked: batch by batch, in an order that wastes little and never changes."""
+
+    def __init__(
+        self,
+        settings: EvaluateConfig,
+        retrieve: RetrieveConfig,
+        *,
+        retriever: Retriever,
+        builder: PromptBuilder,
+        chunks: Mapping[str, Passage],
+        bar: Progress,
+    ) -> None:
+        self.settings, self.retrieve, self.retriever, self.builder = settings, retrieve, retriever, builder
+        self.chunks, self.dropped = chunks, 0
+        self._bar = bar
         self._task: TaskID | None = None
-        self.dropped = 0
 
     def plan(self, answers: int) -> None:
         self._task = self._bar.add_task("answering", total=answers)
 
+    def show(self, context: Context, questions: Sequence[ExamQuestion]) -> Shown:
+        return show(context, questions, retriever=self.retriever, chunks=self.chunks, k=self.retrieve.k)
+
     def cell(
-        self, model: str, context: str, shown: Shown, generators: Generators, shots: Sequence[Shot]
+        self, model: str, context: Context, shown: Shown, *, generators: Generators, shots: _Shots
     ) -> list[Answer]:
         """One condition's rows, in the order of the questions."""
-        generator = generators["tuned" if model == "tuned" else "base"]
-        replies = self.replies(shown, generator, shots if model == "base-fewshot" else ())
+        examples = shots.closed if context == "none" else shots.with_documents
+        replies = self.replies(
+            shown,
+            generators["tuned" if model == "tuned" else "base"],
+            examples if model == "base-fewshot" else (),
+            keep_oracle=context == "oracle",
+        )
         return [_row(model, context, question, reply) for (question, _), reply in zip(shown, replies, strict=True)]
 
-    def replies(self, shown: Shown, generator: Generator, shots: Sequence[Shot]) -> list[Reply]:
+    def replies(
+        self, shown: Shown, generator: Generator, shots: Sequence[Shot], *, keep_oracle: bool = False
+    ) -> list[Reply]:
         """Answers in the order of `shown`. Batches hold prompts of like length; a batch is a resume point."""
         size = [sum(len(passage.text) for passage in passages) for _, passages in shown]
         order = sorted(range(len(shown)), key=lambda place: (size[place], shown[place][0].id))
         done: dict[int, Reply] = {}
-        for start in range(0, len(order), self._batch):
-            batch = order[start : start + self._batch]
+        for start in range(0, len(order), self.settings.batch):
+            batch = order[start : start + self.settings.batch]
             replies = answer(
                 [shown[place][0].question.question for place in batch],
                 [shown[place][1] for place in batch],
-                builder=self._builder,
+                builder=self.builder,
                 generator=generator,
                 shots=shots,
-                keep=[shown[place][0].oracle for place in batch],
+                # Retrieved passages go by rank alone: keeping the oracle there would tell what the user can't know.
+                keep=[shown[place][0].oracle if keep_oracle else () for place in batch],
             )
             done.update(zip(batch, replies, strict=True))
             self.dropped += sum(len(reply.fitted.dropped) for reply in replies)
@@ -137,44 +167,39 @@ def _row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answ
     )
 
 
-def _choose_order(
-    exam: Exam,
-    questions: Sequence[ExamQuestion],
-    asking: _Asking,
-    base: Generator,
-    settings: EvaluateConfig,
-    retrieve: RetrieveConfig,
-    retriever: Retriever,
-    chunks: Mapping[str, Passage],
-    recipe: Recipe,
-) -> tuple[dict[bool, Sequence[Shot]], dict[str, Any]]:
-    """Examples with documents (True) and without (False), in the better of two orders on the validation side."""
-    with_documents, closed = choose_shots(
+def _choose_shots(
+    exam: Exam, room: _Room, base: Generator, recipe: Recipe, *, abstaining: bool
+) -> tuple[_Shots, dict[str, Any]]:
+    """Examples from the train side, in the better of two orders on the validation side, and how that was found."""
+    settings = room.settings
+    drawn, closed = choose_shots(
         exam.questions("train"),
         settings.shots,
-        abstaining=any(not question.question.answerable for question in questions),
-        retriever=retriever,
-        pool=retrieve.pool,
-        chunks=chunks,
+        abstaining=abstaining,
+        retriever=room.retriever,
+        pool=room.retrieve.pool,
+        chunks=room.chunks,
         recipe=recipe,
-        builder=asking._builder,
+        builder=room.builder,
         seed=settings.seed,
     )
+    orders = {"drawn": drawn, "reversed": drawn[::-1]}
     trial, _ = limit_questions(exam.questions("validation"), settings.shot_questions, seed=settings.seed)
-    shown = show("retrieved", trial, retriever=retriever, chunks=chunks, k=retrieve.k)
-    scores = []
-    for order in (with_documents, with_documents[::-1]) if shown else ():
-        rows = [_row("", "", q, r) for (q, _), r in zip(shown, asking.replies(shown, base, order), strict=True)]
-        scores.append(sum(row.scores["f1_all"] or 0.0 for row in rows) / len(rows))
-    reverse = len(scores) == 2 and scores[1] > scores[0]
+    shown = room.show("retrieved", trial)
+    scores = {name: _mean_f1(shown, room.replies(shown, base, shots)) for name, shots in orders.items() if shown}
+    best = max(orders, key=lambda name: scores.get(name, 0.0))
     facts = {
         "validation_questions": len(shown),
         "f1_all_by_order": scores,
-        "order": "reversed" if reverse else "drawn",
-        "examples": [to_json(shot) for shot in (with_documents[::-1] if reverse else with_documents)],
+        "order": best,
+        "examples": [to_json(shot) for shot in orders[best]],
     }
-    step = -1 if reverse else 1
-    return {True: with_documents[::step], False: closed[::step]}, facts
+    return _Shots(orders[best], closed if best == "drawn" else closed[::-1]), facts
+
+
+def _mean_f1(shown: Shown, replies: Sequence[Reply]) -> float:
+    rows = [_row("", "", question, reply) for (question, _), reply in zip(shown, replies, strict=True)]
+    return sum(row.scores["f1_all"] or 0.0 for row in rows) / len(rows)
 
 
 def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:

@@ -12,10 +12,10 @@ from typing import Any
 from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.containment import Containment
+from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe, make_lesson, plan_kinds
 from ragraft.methods.retrieve import IndexRetriever
-from ragraft.methods.limit import limit_questions
 from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
 from ragraft.workspace import Exam, Folder, Index, Lessons
 
@@ -32,12 +32,15 @@ def synthesize(
     out: Folder,
 ) -> Lessons:
     """RAFT lessons of the train side, and of the validation side for the validation loss."""
-    workshop = _Workshop(index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder)
+    workshop = _Workshop(
+        index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder
+    )
     train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
     lessons, rejected = workshop.make(train, variants=settings.variants)
     if not lessons:
         raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
-    validation, unusable = workshop.make(exam.questions("validation"), variants=1)
+    held_out, _ = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
+    validation, unusable = workshop.make(held_out, variants=1)
     rejected += unusable
     rejected += [Rejected(question.id, "over synthesize.max_questions") for question in left_out]
     out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
@@ -81,7 +84,8 @@ class _Workshop:
         if not questions:
             return [], []
         ranked = self._retriever.rank([question.question.question for question in questions], self._pool, "hybrid")
-        made, rejected = [], []
+        made: list[Made] = []
+        rejected: list[Rejected] = []
         for variant in range(variants):
             kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + variant)
             for question, hits in zip(questions, ranked, strict=True):
@@ -96,7 +100,10 @@ class _Workshop:
                     answers_it=answering.__contains__,
                     seed=f"{self._settings.seed}.{variant}",
                 )
-                (rejected if isinstance(lesson, Rejected) else made).append(lesson)  # type: ignore[attr-defined]
+                if isinstance(lesson, Rejected):
+                    rejected.append(lesson)
+                else:
+                    made.append(lesson)
         return made, rejected
 
     def _answering(self, question: ExamQuestion) -> set[str]:
@@ -112,9 +119,7 @@ def _counts(
     """What the report tells about the lessons."""
     kinds = Counter(made.lesson.kind for made in lessons)
     origins = Counter(kind for made in lessons for kind in made.kinds)
-    places = Counter(
-        made.lesson.passages.index(made.lesson.oracle[0]) + 1 for made in lessons if made.lesson.oracle
-    )
+    places = Counter(made.lesson.passages.index(made.lesson.oracle[0]) + 1 for made in lessons if made.lesson.oracle)
     return {
         "lessons": len(lessons),
         "validation lessons": len(validation),

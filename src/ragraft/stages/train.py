@@ -23,7 +23,7 @@ RATES = {"lora": 5e-4, "full": 5e-5}
 def train(
     lessons: Lessons, *, settings: TrainConfig, prompt: PromptConfig, backends: Backends, out: Folder
 ) -> Checkpoint:
-    """Run the training process, or let it go on after a kill. Raises TrainingError when it ends without a checkpoint."""
+    """Run the training process, or let it go on after a kill. Raises TrainingError when it leaves no checkpoint."""
     work = out.folder(f"01-{METHOD}")
     if not work.has(JOB):
         work.write_json(JOB, _job(lessons, settings, prompt, {**backends.model_facts(), **backends.machine_facts()}))

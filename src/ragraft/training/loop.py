@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from ragraft.errors import TrainingError
@@ -45,12 +46,12 @@ class CompletionTrainer(Trainer):
         return (loss, None) if return_outputs else loss
 
     @torch.no_grad()
-    def validation_loss(self, rows: list[Row], batch: int) -> float:
+    def validation_loss(self, rows: list[Row], batch: int, pad: int) -> float:
         """Mean negative log-likelihood of the validation answers' tokens, in nats."""
         self.model.eval()
         total, count = 0.0, 0
         for start in range(0, len(rows), batch):
-            inputs = self._prepare_inputs(self.data_collator(rows[start : start + batch]))
+            inputs = self._prepare_inputs(collate(rows[start : start + batch], pad))
             with self.compute_loss_context_manager():
                 total += float(completion_loss(self.model, inputs))
             count += int((inputs["labels"] != IGNORED).sum())
@@ -138,7 +139,8 @@ class Progress(TrainerCallback):
             return
         self._measured = state.global_step
         self.validation_loss = self.validate()
-        self._write({"step": state.global_step, "epoch": round(state.epoch or 0.0, 4), "validation_loss": self.validation_loss})
+        epoch = round(state.epoch or 0.0, 4)
+        self._write({"step": state.global_step, "epoch": epoch, "validation_loss": self.validation_loss})
 
     def _write(self, row: dict[str, Any]) -> None:
         with (self.folder / METRICS).open("a", encoding="utf-8") as out:
@@ -147,8 +149,8 @@ class Progress(TrainerCallback):
     def _go_on(self, resume_step: int) -> None:
         """Forget what a killed process wrote after the resume point: those steps are done again."""
         place = self.folder / METRICS
-        rows = [json.loads(line) for line in place.read_text("utf-8").splitlines() if line.endswith("}")] if place.exists() else []
-        # A validation loss at the resume point itself is measured before or after the save: keep it only once.
+        lines = place.read_text("utf-8").splitlines() if place.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("}")]  # the last one may be half-written
         kept = [row for row in rows if row["step"] <= resume_step] if resume_step else []
         place.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         for row in kept:
@@ -208,16 +210,6 @@ def make_trainer(
     for noisy in ("PrinterCallback", "ProgressCallback"):
         for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == noisy]:
             trainer.remove_callback(callback)
-    trainer.data_collator = collate_and_count
     if validation:
-        plain = partial(collate, pad=pad)
-        progress.validate = partial(_validate, trainer, validation, job.micro_batch, plain)
+        progress.validate = partial(trainer.validation_loss, validation, job.micro_batch, pad)
     return trainer
-
-
-def _validate(trainer: CompletionTrainer, rows: list[Row], batch: int, collator: Any) -> float:
-    counting, trainer.data_collator = trainer.data_collator, collator
-    try:
-        return trainer.validation_loss(rows, batch)
-    finally:
-        trainer.data_collator = counting

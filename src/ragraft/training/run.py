@@ -57,7 +57,9 @@ def _train(folder: Path, job: Job) -> None:
     network, bf16 = open_for_tuning(job, device)
     resume = _last_whole(folder / STEPS)
     progress = Progress(folder, resume_step=_step_of(resume))
-    trainer = make_trainer(network, job, rows, validation, tokenizer=tokenizer, device=device, bf16=bf16, progress=progress)
+    trainer = make_trainer(
+        network, job, rows, validation, tokenizer=tokenizer, device=device, bf16=bf16, progress=progress
+    )
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     card = {

@@ -138,7 +138,8 @@ class Scorecard(Artifact):
     def answers(self) -> Iterator[Answer]:
         tuples = {"citations", "quotes", "passages"}
         for row in self.folder.read_jsonl("answers.jsonl"):
-            yield Answer(**{key: tuple(value) if key in tuples else value for key, value in row.items()})
+            values: dict[str, Any] = {key: tuple(value) if key in tuples else value for key, value in row.items()}
+            yield Answer(**values)
 
     def card(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("scorecard.json")
@@ -168,5 +169,6 @@ def exam_question_from_json(row: dict[str, Any]) -> ExamQuestion:
 
 def lesson_from_json(row: dict[str, Any]) -> Lesson:
     tuples = {"passages", "oracle"}
-    values = {key: tuple(value) if key in tuples else value for key, value in row.items()}
-    return Lesson(**{**values, "prompt": prompt_from_json(row["prompt"])})
+    values: dict[str, Any] = {key: tuple(value) if key in tuples else value for key, value in row.items()}
+    values["prompt"] = prompt_from_json(row["prompt"])
+    return Lesson(**values)

@@ -89,9 +89,9 @@ class Run:
         """The folder that the stage writes into, and whether a killed attempt with this fingerprint goes on there."""
         target = self._target(place, fingerprint)
         folder = Folder(target)
-        if not folder.has(MANIFEST) and folder.has(STARTED):
-            if folder.read_json(STARTED)["fingerprint"] == fingerprint:
-                return folder, True
+        begun = not folder.has(MANIFEST) and folder.has(STARTED)
+        if begun and folder.read_json(STARTED)["fingerprint"] == fingerprint:
+            return folder, True
         self._make_room(place, target)
         target.mkdir(parents=True, exist_ok=True)
         folder.write_json(STARTED, {"fingerprint": fingerprint})

@@ -1,4 +1,4 @@
-"""A generator without a model: it quotes the first sentence of the first document, or abstains. For tests and dry runs."""
+"""A generator without a model: it quotes the first document's first sentence, or abstains. For tests and dry runs."""
 
 from __future__ import annotations
 

@@ -22,10 +22,14 @@ class TransformersGenerator:
 
     def __init__(self, model: str) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        from ragraft.backends.generators.grouped_attention import use_grouped_attention
+        from transformers.cache_utils import DynamicCache, DynamicLayer
+
+        from ragraft.models.attention import NAME
 
         self._network, self._tokenizer = open_model(model)
-        self._plain_cache = use_grouped_attention(self._network)
+        layers = DynamicCache(config=self._network.config).layers
+        self._plain_cache = bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+        self._shares = self._plain_cache and self._network.config._attn_implementation == NAME
 
     @property
     def tokenizer(self) -> ChatTokenizer:
@@ -65,10 +69,25 @@ class TransformersGenerator:
         """Token ids and log-probabilities of each row's continuation, the ending token included."""
         import torch
 
+        from ragraft.models.attention import shared_prefix
+
         chooser = torch.Generator().manual_seed(sampling.seed)
-        caches, logits = self._read(rows)
-        lengths = torch.tensor([len(row) for row in rows], device=self._network.device)
-        cache, mask = (caches[0], None) if len(rows) == 1 else _stack(caches, lengths)
+        common = _common_prefix(rows) if self._shares and len(rows) > 1 else 0
+        common = common if common >= SHORTEST_PREFIX else 0
+        with shared_prefix(self._prefix(rows[0][:common])):
+            return self._continue(rows, common, sampling, chooser)
+
+    def _continue(
+        self, rows: list[list[int]], common: int, sampling: Sampling, chooser: Any
+    ) -> list[list[tuple[int, float]]]:
+        """Read what follows the common beginning of each row, then decode all rows together; finished rows leave."""
+        import torch
+
+        device = self._network.device
+        read = [self._forward(row[common:], common) for row in rows]
+        logits = torch.cat([result.logits[:, -1] for result in read])
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        cache, mask = _stack([result.past_key_values for result in read], lengths - common, sampling.max_tokens)
         out: list[list[tuple[int, float]]] = [[] for _ in rows]
         active = list(range(len(rows)))
         for step in range(sampling.max_tokens):
@@ -79,15 +98,13 @@ class TransformersGenerator:
             if not going or step + 1 == sampling.max_tokens:
                 break
             if len(going) < len(active):
-                chosen = torch.tensor(going, device=self._network.device)
+                chosen = torch.tensor(going, device=device)
                 cache.batch_select_indices(chosen)
                 active = [active[i] for i in going]
-                tokens, lengths = tokens[chosen.cpu()], lengths[chosen]
-                mask = None if mask is None else mask[chosen]
-            if mask is not None:
-                mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
+                tokens, lengths, mask = tokens[chosen.cpu()], lengths[chosen], mask[chosen]
+            mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
             logits = self._network(
-                input_ids=tokens[:, None].to(self._network.device),
+                input_ids=tokens[:, None].to(device),
                 attention_mask=mask,
                 position_ids=(lengths + step)[:, None],
                 past_key_values=cache,
@@ -95,27 +112,19 @@ class TransformersGenerator:
             ).logits[:, -1]
         return out
 
-    def _read(self, rows: list[list[int]]) -> tuple[list[Any], Any]:
-        """Run every prompt once: its cache, and the logits of the token that follows it, shape (rows, vocabulary)."""
-        import copy
+    def _prefix(self, ids: list[int]) -> Any:
+        """Keys and values of the common beginning, a pair a layer; None without one."""
+        if not ids:
+            return None
+        return [(layer.keys, layer.values) for layer in self._forward(ids, 0).past_key_values.layers]
 
-        import torch
-
-        shared = _common_prefix(rows) if len(rows) > 1 else 0
-        prefix = self._forward(rows[0][:shared], None).past_key_values if shared >= SHORTEST_PREFIX else None
-        start = shared if prefix is not None else 0
-        caches, logits = [], []
-        for row in rows:
-            result = self._forward(row[start:], copy.deepcopy(prefix))
-            caches.append(result.past_key_values)
-            logits.append(result.logits[:, -1])
-        return caches, torch.cat(logits)
-
-    def _forward(self, ids: list[int], cache: Any) -> Any:
+    def _forward(self, ids: list[int], start: int) -> Any:
+        """Run tokens that stand at positions from `start` on."""
         import torch
 
         tokens = torch.tensor([ids], device=self._network.device)
-        return self._network(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        places = torch.arange(start, start + len(ids), device=self._network.device)[None]
+        return self._network(input_ids=tokens, position_ids=places, use_cache=True, logits_to_keep=1)
 
 
 def _common_prefix(rows: list[list[int]]) -> int:
@@ -125,22 +134,28 @@ def _common_prefix(rows: list[list[int]]) -> int:
     return next((i for i in range(limit) if low[i] != high[i]), limit)
 
 
-def _stack(caches: list[Any], lengths: Any) -> tuple[Any, Any]:
-    """One cache of all rows, padded on the left, and its mask of shape (rows, longest)."""
+def _stack(caches: list[Any], lengths: Any, room: int) -> tuple[Any, Any]:
+    """One cache of all rows, padded on the left, with room to grow, and its mask of shape (rows, longest)."""
     import torch
-    from torch.nn.functional import pad
+
+    from ragraft.backends.generators.roomy_cache import RoomyLayer
 
     longest = int(lengths.max())
     first = caches[0]
+    if not hasattr(first.layers[0], "keys") or len(caches) == 1:  # nothing to stack
+        return first, lengths.new_ones(1, longest)
     for place, layer in enumerate(first.layers):
+        pair = []
         for name in ("keys", "values"):
-            padded = []
-            for cache in caches:
+            one = getattr(layer, name)
+            whole = one.new_zeros(len(caches), one.shape[1], longest + room, one.shape[3])
+            for row, cache in enumerate(caches):
                 tensor = getattr(cache.layers[place], name)
-                padded.append(pad(tensor, (0, 0, longest - tensor.shape[2], 0)))
+                whole[row, :, longest - tensor.shape[2] : longest] = tensor[0]
                 if cache is not first:
-                    setattr(cache.layers[place], name, None)  # freed at once: rows of a batch weigh gigabytes
-            setattr(layer, name, torch.cat(padded))
+                    setattr(cache.layers[place], name, None)  # freed at once: a batch's rows weigh gigabytes
+            pair.append(whole)
+        first.layers[place] = RoomyLayer(pair[0], pair[1], longest)
     columns = torch.arange(longest, device=lengths.device)
     return first, (columns[None, :] >= (longest - lengths)[:, None]).long()
 

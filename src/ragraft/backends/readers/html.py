@@ -82,4 +82,5 @@ def _visible_text(soup: BeautifulSoup) -> str:
 def _main_text(page: str) -> str | None:
     import trafilatura
 
-    return trafilatura.extract(page, output_format="markdown", include_comments=False, favor_recall=True)
+    found: str | None = trafilatura.extract(page, output_format="markdown", include_comments=False, favor_recall=True)
+    return found

@@ -1,0 +1,130 @@
+"""Causal attention for CPUs: query blocks against only the keys they may see, grouped keys never copied.
+
+torch's CPU kernel repeats grouped keys for every head, computes masked halves, and needs a mask as soon as something is
+cached. In bf16 this one is two to three times as fast, forward and backward, and needs no mask without padding.
+Knows tensors; exact in float32 and float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "ragraft_cpu"
+BLOCK = 128
+
+KeysValues = tuple[torch.Tensor, torch.Tensor]
+_SHARED: ContextVar[Sequence[KeysValues] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def shared_prefix(layers: Sequence[KeysValues] | None) -> Iterator[None]:
+    """Within it, every row also sees these keys and values (1, groups, p, d) of each layer, kept once for all rows.
+
+    Only for a model that `use_cpu_attention` switched; position ids are the caller's.
+    """
+    token = _SHARED.set(layers)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def use_cpu_attention(network: Any) -> bool:
+    """Switch a model to it where it is the same function (on a CPU, plain causal layers, no soft-capping).
+
+    Returns whether it was.
+    """
+    config = network.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    plain = layers == {"full_attention"} and not getattr(config, "attn_logit_softcapping", None)
+    windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    fits = plain and not windowed and network.device.type == "cpu" and config._attn_implementation == "sdpa"
+    if fits:
+        AttentionInterface.register(NAME, _attend)
+        AttentionMaskInterface.register(NAME, _mask)
+        network.set_attn_implementation(NAME)
+    return bool(fits)
+
+
+def _mask(*args: Any, attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
+    """None where nothing is padded: `_attend` is causal by itself, aligned to the last key."""
+    if attention_mask is None or bool(attention_mask.all()):
+        return None
+    # sdpa's own shortcut would drop the mask where it takes `is_causal` for granted.
+    kwargs["allow_is_causal_skip"] = False
+    mask: torch.Tensor | None = sdpa_mask(*args, attention_mask=attention_mask, **kwargs)
+    return mask
+
+
+def _attend(  # noqa: PLR0917 — transformers calls it so
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """query (b, heads, n, d); key, value (b, groups, m, d) with m >= n → (b, n, heads, d)."""
+    if dropout or not getattr(module, "is_causal", True):
+        result: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
+        )
+        return result
+    batch, heads, length, width = query.shape
+    groups = key.shape[1]
+    query = (query * (scaling or width**-0.5)).reshape(batch, groups, heads // groups, length, width)
+    before = key.shape[2] - length
+    layers = _SHARED.get()
+    prefix = layers[module.layer_idx] if layers is not None else None
+    blocks = [
+        _block(
+            query[:, :, :, start : start + BLOCK],
+            (key, value),
+            prefix,
+            before=before + start,
+            mask=None if attention_mask is None else attention_mask[:, :, start : start + BLOCK],
+        )
+        for start in range(0, length, BLOCK)
+    ]
+    return torch.cat(blocks, dim=3).reshape(batch, heads, length, width).transpose(1, 2), None
+
+
+def _block(
+    query: torch.Tensor, own: KeysValues, prefix: KeysValues | None, *, before: int, mask: torch.Tensor | None
+) -> torch.Tensor:
+    """A block of queries (b, groups, heads per group, n, d), `before` keys of the row's own older than its first."""
+    batch, groups, share, length, width = query.shape
+    end = before + length
+    rows = query.reshape(batch, groups, share * length, width)
+    keys, values = (tensor[:, :, :end] for tensor in own)
+    scores = torch.matmul(rows, keys.transpose(2, 3)).view(batch, groups, share, length, end)
+    if length > 1:
+        future = torch.ones(length, length, dtype=torch.bool, device=query.device).triu(1)
+        bias = scores.new_zeros(length, end)
+        bias[:, before:].masked_fill_(future, float("-inf"))
+        scores = scores + bias
+    if mask is not None:
+        # The lowest finite number, not -inf: a padded query sees nothing at all and must not become NaN.
+        scores = scores.masked_fill(~mask[:, :, None, :, :end], torch.finfo(scores.dtype).min)
+    if prefix is None:
+        shares = torch.softmax(scores, dim=-1).view(batch, groups, share * length, end)
+        return torch.matmul(shares, values).view(batch, groups, share, length, width)
+    # All rows against the one prefix are a single matrix product a group.
+    together = rows.transpose(0, 1).reshape(1, groups, batch * share * length, width)
+    first = torch.matmul(together, prefix[0].transpose(2, 3)).view(groups, batch, share, length, -1).transpose(0, 1)
+    shares = torch.softmax(torch.cat([first, scores], dim=-1), dim=-1)
+    seen = first.shape[-1]
+    early = shares[..., :seen].transpose(0, 1).reshape(1, groups, batch * share * length, seen)
+    late = shares[..., seen:].reshape(batch, groups, share * length, end)
+    part = torch.matmul(early, prefix[1]).view(groups, batch, share, length, width).transpose(0, 1)
+    return part + torch.matmul(late, values).view(batch, groups, share, length, width)

@@ -1,0 +1,117 @@
+"""Fakes of what is slow: a trainer that writes a plausible checkpoint, and an echo that counts and can die."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ragraft.backends.generators.echo import EchoGenerator
+from ragraft.pipeline import Event, backends, open_session, run_table
+from ragraft.ports import Command, Outcome, TrainJob
+from ragraft.records import Completion, Prompt, Sampling
+from ragraft.workspace import Folder
+
+if TYPE_CHECKING:
+    from tests.conftest import Site
+
+DECIDES = ("data", "tuning", "rank", "learning_rate", "epochs", "batch", "seed", "base_identity")
+
+
+class FakeTrainer:
+    def command(self, job: TrainJob) -> Command:
+        return Command(("fake-training", str(job.folder)))
+
+
+@dataclass
+class FakeLauncher:
+    """Writes a checkpoint whose weights are a digest of what would decide the real ones."""
+
+    launched: list[Path] = field(default_factory=list)
+    returncode: int = 0
+
+    def launch(self, command: Command) -> Outcome:
+        work = Folder(Path(command.arguments[1]))
+        self.launched.append(work.path)
+        if self.returncode:
+            return Outcome(self.returncode, f"exit code {self.returncode}")
+        job = work.read_json("job.json")
+        weights = hashlib.sha256(json.dumps([job[key] for key in DECIDES]).encode()).digest()
+        work.file("adapter_model.safetensors").write_bytes(weights)
+        work.write_jsonl("metrics.jsonl", [{"step": 0, "validation_loss": 2.0}, {"step": 3, "loss": 1.0, "tokens": 30}])
+        card = {"base": job["base"], "steps": 3, "tokens": 30, "seconds": 1.0, "validation_loss": 1.5}
+        work.write_json("checkpoint.json", card)
+        return Outcome(0)
+
+
+@dataclass
+class Fakes:
+    """What the fakes saw, and how they are to fail."""
+
+    launcher: FakeLauncher = field(default_factory=FakeLauncher)
+    asked: list[tuple[str, tuple[Prompt, ...]]] = field(default_factory=list)
+    """Model and prompts of each batch that a generator was really asked."""
+    dies_at: int | None = None
+    """The generator is stopped when asked this batch."""
+
+    def generator(self, model: str) -> CountingEcho:
+        return CountingEcho(model, self)
+
+
+@dataclass
+class CountingEcho:
+    """The echo generator, noting its batches."""
+
+    model: str
+    fakes: Fakes
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        if len(self.fakes.asked) == self.fakes.dies_at:
+            raise KeyboardInterrupt
+        self.fakes.asked.append((self.model, tuple(prompts)))
+        return EchoGenerator(self.model).generate(prompts, sampling)
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """Puts the fakes in the place of trainer, launcher and the echo generator."""
+    found = Fakes()
+    real = backends.load
+
+    def load(port: str, name: str) -> Any:
+        fake: dict[tuple[str, str], Any] = {
+            ("trainers", "transformers"): FakeTrainer,
+            ("launchers", "here"): lambda: found.launcher,
+            ("generators", "echo"): found.generator,
+        }
+        return fake.get((port, name)) or real(port, name)
+
+    monkeypatch.setattr(backends, "load", load)
+    return found
+
+
+Bring = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def bring(fakes: Fakes) -> Bring:
+    """Brings a site's run up to date; each stage's last state."""
+
+    def run(
+        site: Site, *overrides: str, name: str | None = None, first: str | None = None, last: str | None = None,
+        dry: bool = False,
+    ) -> dict[str, str]:
+        states: dict[str, str] = {}
+
+        def tell(event: Event) -> None:
+            states[event.stage] = event.state
+
+        run_table(open_session(site.file, overrides, name), tell, first=first, last=last, dry=dry)
+        return states
+
+    return run
