@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerFast
 
+    from ragraft import ports
+    from ragraft.records import Prompt
+
 CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -178,8 +181,34 @@ def _bert_config(vocabulary: int, labels: int) -> BertConfig:
     return config
 
 
-PLACES = ["Arlen", "Boskar", "Cavit", "Dromel", "Esker", "Fallow", "Gentry", "Holm", "Ivor", "Jarrow", "Kestle", "Lomond"]
-STONES = ["granite", "slate", "marble", "basalt", "chalk", "flint", "sandstone", "gneiss", "tuff", "quartz", "shale", "brick"]
+PLACES = [
+    "Arlen",
+    "Boskar",
+    "Cavit",
+    "Dromel",
+    "Esker",
+    "Fallow",
+    "Gentry",
+    "Holm",
+    "Ivor",
+    "Jarrow",
+    "Kestle",
+    "Lomond",
+]
+STONES = [
+    "granite",
+    "slate",
+    "marble",
+    "basalt",
+    "chalk",
+    "flint",
+    "sandstone",
+    "gneiss",
+    "tuff",
+    "quartz",
+    "shale",
+    "brick",
+]
 KEEPERS = ["Ada", "Bruno", "Clara", "Dmitri", "Edda", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Karin", "Luca"]
 
 
@@ -213,7 +242,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of width 32 with random weights and a byte-level tokenizer of 512 pieces."""
+    """A Llama of width 32 without a chat template, whose 512 pieces know the lighthouses: their lessons are short."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -222,7 +251,10 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=512, special_tokens=["<end>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=512,
+        special_tokens=["<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     pieces.train_from_iterator([text for _, text in lighthouses()], trainer)
     folder = tmp_path_factory.mktemp("llama")
@@ -246,12 +278,8 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_site(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Site]:
+def make_site(tmp_path: Path, tiny_llama: Path) -> Callable[..., Site]:
     """Writes a site under a name: half of its documents are Markdown files, half rows of a JSONL file."""
-    monkeypatch.setenv("RAGRAFT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
     def make(name: str = "site", **sections: Any) -> Site:
         site = Site(tmp_path / name)
@@ -262,7 +290,7 @@ def make_site(
         rows = [{"id": place, "title": place, "text": text} for place, text in texts[1::2]]
         write_rows(site.folder / "more.jsonl", rows)
         write_rows(site.folder / "questions.jsonl", lighthouse_questions())
-        site.file.write_text(json.dumps(SETTINGS | {"model": str(tiny_llama)}), encoding="utf-8")
+        site.file.write_text(json.dumps({**SETTINGS, "model": str(tiny_llama)}), encoding="utf-8")
         site.configure(**sections)
         return site
 
@@ -297,7 +325,7 @@ def lighthouses() -> list[tuple[str, str]]:
 
 def lighthouse_questions() -> list[dict[str, Any]]:
     """Three questions a lighthouse; each names its document and the sentence that answers it."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row, ((place, text), stone, keeper) in enumerate(zip(lighthouses(), STONES, KEEPERS, strict=True)):
         sentences = [f"{sentence.rstrip('.')}." for sentence in text.split(". ")]
         asked = [
@@ -321,3 +349,19 @@ def lighthouse_questions() -> list[dict[str, Any]]:
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+class WordTokenizer:
+    """A word is a token, and a turn costs two more; implements ports.Tokenizer."""
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        return sum(self.count(message.content) + 2 for message in prompt.messages)
+
+
+@pytest.fixture(scope="session")
+def word_tokenizer() -> ports.Tokenizer:
+    """A tokenizer without a model."""
+    return WordTokenizer()

@@ -28,6 +28,7 @@ Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set 
 Named = Annotated[str | None, typer.Option("--run", metavar="NAME", help="Another run beside the one the YAML names.")]
 YAML = Path("ragraft.yaml")
 IN_MINUTES = 90
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -37,9 +38,10 @@ def main() -> None:
     except RagraftError as error:
         print(f"ragraft: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("ragraft: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer has made this of the KeyboardInterrupt
+            print("ragraft: stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 @app.command()

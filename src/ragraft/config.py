@@ -6,10 +6,19 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ragraft.errors import ConfigError
 
@@ -194,6 +203,14 @@ class QuestionFiles(Section):
     """Questions for the exam alone."""
 
 
+# Tagged, so that a fault is told of the form that was written and not of both.
+_ONE_FILE, _TWO_FILES = "(one file)", "(two files)"
+Questions = Annotated[
+    Annotated[Path, Tag(_ONE_FILE)] | Annotated[QuestionFiles, Tag(_TWO_FILES)],
+    Discriminator(lambda value: _TWO_FILES if isinstance(value, dict | QuestionFiles) else _ONE_FILE),
+]
+
+
 class Config(Section):
     """A ragraft.yaml, resolved."""
 
@@ -201,7 +218,7 @@ class Config(Section):
     """The run's name: its folder under runs/."""
     documents: tuple[Path, ...]
     """Files, folders and JSONL files to read."""
-    questions: Path | QuestionFiles
+    questions: Questions
     """A JSONL file of questions, or one for lessons and one for the exam."""
     model: str = DEFAULT_MODEL
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
@@ -243,8 +260,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
         raise ConfigError(f"{path} must hold keys such as documents: and questions:")
     origins = {key: path.name for key in _flat_keys(data)}
     for override in overrides:
-        key = _apply_override(data, override)
-        origins[key] = "--set"
+        origins |= dict.fromkeys(_apply_override(data, override), "--set")
     data.setdefault("name", path.resolve().parent.name)
     try:
         config = Config.model_validate(data)
@@ -258,7 +274,8 @@ def config_from_resolved(data: Mapping[str, Any]) -> Config:
     return Config.model_validate(data)
 
 
-def _apply_override(data: dict[str, Any], override: str) -> str:
+def _apply_override(data: dict[str, Any], override: str) -> list[str]:
+    """Set the value in `data`; the keys that it decides, those of a whole section one by one."""
     key, separator, value = override.partition("=")
     if not separator or not key:
         raise ConfigError(f"--set {override}: write it as section.key=value")
@@ -273,7 +290,7 @@ def _apply_override(data: dict[str, Any], override: str) -> str:
         place[last] = yaml.safe_load(value)
     except yaml.YAMLError:
         raise ConfigError(f"--set {override}: {value} is not a YAML value") from None
-    return key
+    return _flat_keys({key: place[last]})
 
 
 def _flat_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -289,7 +306,7 @@ def _flat_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
 def _describe_faults(path: Path, error: ValidationError) -> str:
     lines = []
     for fault in error.errors():
-        where = tuple(str(part) for part in fault["loc"])
+        where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES))
         dotted = ".".join(where) or "the file"
         if fault["type"] == "extra_forbidden":
             lines.append(f"{dotted}: unknown{_suggest(where)}")
@@ -305,6 +322,7 @@ def _suggest(where: tuple[str, ...]) -> str:
     section: type[BaseModel] = Config
     for part in where[:-1]:
         annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        annotation = QuestionFiles if part == "questions" else annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return ""
         section = annotation
@@ -315,9 +333,10 @@ def _suggest(where: tuple[str, ...]) -> str:
 def _resolve_paths(config: Config, root: Path) -> Config:
     questions = config.questions
     if isinstance(questions, QuestionFiles):
-        resolved: Path | QuestionFiles = QuestionFiles(lessons=root / questions.lessons, exam=root / questions.exam)
+        lessons, exam = questions.lessons.expanduser(), questions.exam.expanduser()
+        resolved: Path | QuestionFiles = QuestionFiles(lessons=root / lessons, exam=root / exam)
     else:
-        resolved = root / questions
+        resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)
     return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})
 
@@ -327,6 +346,7 @@ def _local_sources(config: Config, root: Path) -> dict[str, str]:
     found = {}
     for key in ("model", "embedder"):
         source: str = getattr(config, key)
-        if not source.startswith(("hf:", "pypi:")) and (root / source).expanduser().exists():
-            found[key] = str((root / Path(source).expanduser()).resolve())
+        place = root / Path(source).expanduser()
+        if not source.startswith(("hf:", "pypi:")) and place.exists():
+            found[key] = str(place.resolve())
     return found

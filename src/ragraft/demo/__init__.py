@@ -32,7 +32,7 @@ class Demo:
 def write_demo(folder: Path) -> Demo:
     """Write documents, questions and YAML; an existing YAML is kept, so that its settings can be changed."""
     topics = _topics()
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     _write_rows(folder / "documents.jsonl", _documents(topics))
     kept, dropped = _questions(topics)
     _write_rows(folder / "questions.jsonl", kept)
@@ -52,9 +52,16 @@ def write_example(folder: Path) -> Path:
     file = folder / "ragraft.yaml"
     if file.exists():
         raise ConfigError(f"{file} exists already; remove it or give another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     file.write_text(_text("example.yaml"), encoding="utf-8")
     return file
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"Cannot make the folder {folder} ({error.strerror}); give another one") from None
 
 
 def unwrap(text: str) -> str:

@@ -31,10 +31,11 @@ def pick_dtype(precision: Precision, device: str) -> torch.dtype:
     """bf16 where the processor computes in it, else float32."""
     import torch
 
-    if precision == "fp32":
-        return torch.float32
-    if precision == "bf16" or device == "mps":
+    if precision == "bf16":
         return torch.bfloat16
+    # Apple's GPUs differ in what they do in bf16; ask for it where yours does it well.
+    if precision == "fp32" or device == "mps":
+        return torch.float32
     has = torch.cuda.is_bf16_supported() if device == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if has else torch.float32
 

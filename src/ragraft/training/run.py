@@ -7,6 +7,7 @@ import json
 import platform
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -48,6 +49,8 @@ def _train(folder: Path, job: Job) -> None:
     from ragraft.training.loop import Progress, make_trainer
     from ragraft.training.network import open_for_tuning
 
+    # transformers warns of its own calls to its own old names
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     torch.set_num_threads(job.threads)
     set_seed(job.seed)  # the adapter's first weights are drawn
     device = pick_device()

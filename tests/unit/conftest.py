@@ -1,4 +1,4 @@
-"""Fakes of what is slow: a trainer that writes a plausible checkpoint, and an echo that counts and can die."""
+"""Fakes of what is slow: a trainer that writes a plausible checkpoint, an echo that counts and can die, a page."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.pipeline import Event, backends, open_session, run_table
 from ragraft.ports import Command, Outcome, TrainJob
 from ragraft.records import Completion, Prompt, Sampling
+from ragraft.stages import report
 from ragraft.workspace import Folder
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class CountingEcho:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
-    """Puts the fakes in the place of trainer, launcher and the echo generator."""
+    """Puts the fakes in the place of trainer, launcher, the echo generator and the report's page."""
     found = Fakes()
     real = backends.load
 
@@ -92,6 +93,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
         return fake.get((port, name)) or real(port, name)
 
     monkeypatch.setattr(backends, "load", load)
+    # Six charts take longer than all stages together, and have tests of their own.
+    monkeypatch.setattr(report, "render_page", lambda data: f"<h1>{data['name']}</h1>")
     return found
 
 
@@ -103,7 +106,11 @@ def bring(fakes: Fakes) -> Bring:
     """Brings a site's run up to date; each stage's last state."""
 
     def run(
-        site: Site, *overrides: str, name: str | None = None, first: str | None = None, last: str | None = None,
+        site: Site,
+        *overrides: str,
+        name: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
         dry: bool = False,
     ) -> dict[str, str]:
         states: dict[str, str] = {}

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragraft.pipeline.answers import KeptAnswers
+from ragraft.ports import Generator
+from ragraft.records import Completion, Message, Prompt, Sampling
+
+COMPLETIONS = st.builds(
+    Completion,
+    text=st.text(st.characters(codec="utf-8"), max_size=9),
+    token_ids=st.lists(st.integers(0, 2**31), max_size=3).map(tuple),
+    logprobs=st.none() | st.lists(st.floats(max_value=0, allow_nan=False, allow_infinity=False), max_size=3).map(tuple),
+    finish_reason=st.sampled_from(["stop", "length"]),
+    prompt_tokens=st.integers(0, 2048),
+)
+GREEDY = Sampling(max_tokens=9)
+
+
+@dataclass
+class Counting:
+    """Answers with the number of the call, or with what it was given."""
+
+    given: list[Completion] | None = None
+    calls: int = 0
+    opened: list[str] = field(default_factory=list)
+
+    def open(self, model: str = "m") -> Generator:
+        self.opened.append(model)
+        return self
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        self.calls += 1
+        return self.given or [Completion(f"{self.calls}: {prompt.messages[-1].content}") for prompt in prompts]
+
+
+def prompts(*questions: str) -> list[Prompt]:
+    return [Prompt((Message("system", "s"), Message("user", question)), cut=1) for question in questions]
+
+
+@given(completions=st.lists(COMPLETIONS, min_size=1, max_size=3))
+def test_kept_answers_are_the_generators_own(
+    tmp_path_factory: pytest.TempPathFactory, completions: list[Completion]
+) -> None:
+    folder, counting = tmp_path_factory.mktemp("answers"), Counting(completions)
+    asked = prompts(*map(str, range(len(completions))))
+    for _ in range(2):
+        assert KeptAnswers(folder, "m", counting.open).generate(asked, GREEDY) == completions
+    assert counting.calls == 1
+
+
+def test_the_model_is_opened_when_needed_and_once(tmp_path: Path) -> None:
+    counting = Counting()
+    kept = KeptAnswers(tmp_path, "m", counting.open)
+    assert counting.opened == []
+    first = kept.generate(prompts("a", "b"), GREEDY)
+    kept.generate(prompts("c"), GREEDY)
+    assert counting.opened == ["m"]
+    again = KeptAnswers(tmp_path, "m", counting.open)
+    assert again.generate(prompts("a", "b"), GREEDY) == first
+    assert counting.opened == ["m"]
+
+
+def test_whatever_could_change_an_answer_asks_anew(tmp_path: Path) -> None:
+    counting = Counting()
+    asked = [
+        ("m", prompts("a", "b"), GREEDY),
+        ("m", prompts("b", "a"), GREEDY),  # a row's last bits depend on the rows beside it
+        ("m", prompts("a"), GREEDY),
+        ("other", prompts("a", "b"), GREEDY),
+        ("m", prompts("a", "b"), Sampling(max_tokens=8)),
+        ("m", prompts("a", "b"), Sampling(max_tokens=9, temperature=0.5)),
+        ("m", prompts("a", "b"), Sampling(max_tokens=9, seed=1)),
+        ("m", [Prompt(prompt.messages, cut=2) for prompt in prompts("a", "b")], GREEDY),
+    ]
+    for _ in range(2):
+        for model, rows, sampling in asked:
+            KeptAnswers(tmp_path, model, counting.open).generate(rows, sampling)
+    assert counting.calls == len(asked)
+
+
+def test_a_killed_batch_leaves_nothing(tmp_path: Path) -> None:
+    class Killed:
+        def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        KeptAnswers(tmp_path, "m", Killed).generate(prompts("a"), GREEDY)
+    assert [place for place in tmp_path.rglob("*") if place.is_file()] == []
+    counting = Counting()
+    assert KeptAnswers(tmp_path, "m", counting.open).generate(prompts("a"), GREEDY)[0].text == "1: a"

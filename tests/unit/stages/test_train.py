@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from ragraft.config import PromptConfig, TrainConfig
+from ragraft.errors import TrainingError
+from ragraft.ports import Backends, Command, Outcome, TrainJob
+from ragraft.stages.train import train
+from ragraft.training.job import read_job
+from ragraft.workspace import Checkpoint, Folder, Lessons, hash_file
+
+CARD = {"steps": 4, "tokens": 99, "seconds": 150.0, "validation_loss": 1.23456}
+
+
+@dataclass
+class Fakes:
+    """Trainer, launcher and facts in one."""
+
+    card: dict[str, Any] | None = field(default_factory=lambda: dict(CARD))
+    outcome: Outcome = Outcome(0)
+    device: str = "cpu"
+    window: int = 4096
+    launched: list[Command] = field(default_factory=list)
+
+    @property
+    def trainer(self) -> Fakes:
+        return self
+
+    @property
+    def launcher(self) -> Fakes:
+        return self
+
+    def command(self, job: TrainJob) -> Command:
+        return Command(("tune", str(job.folder)))
+
+    def launch(self, command: Command) -> Outcome:
+        self.launched.append(command)
+        if self.card is not None:
+            Folder(Path(command.arguments[1])).write_json("checkpoint.json", self.card)
+        return self.outcome
+
+    def model_facts(self) -> dict[str, Any]:
+        return {"source": "hf:a/b", "path": "models/b", "identity": "b1", "window": self.window}
+
+    def machine_facts(self) -> dict[str, Any]:
+        return {"device": self.device, "threads": 3}
+
+
+def bring(folder: Path, fakes: Fakes, **settings: Any) -> Checkpoint:
+    lessons = Lessons(Folder(folder).folder("lessons"))
+    lessons.folder.write_jsonl("lessons.jsonl", [{"id": "a"}])
+    lessons.folder.write_jsonl("validation.jsonl", [])
+    return train(
+        lessons,
+        settings=TrainConfig(**settings),
+        prompt=PromptConfig(max_tokens=1000),
+        backends=cast(Backends, fakes),
+        out=Folder(folder).folder("checkpoint"),
+    )
+
+
+def job(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = Folder(folder / "checkpoint" / "01-raft").read_json("job.json")
+    return found
+
+
+def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
+    fakes = Fakes()
+    made = bring(tmp_path, fakes, seed=5)
+    work = tmp_path / "checkpoint" / "01-raft"
+    assert [command.arguments for command in fakes.launched] == [("tune", str(work))]
+    assert job(tmp_path) == {
+        "base": "hf:a/b",
+        "base_identity": "b1",
+        "base_folder": "models/b",
+        "method": "raft",
+        "lessons": str(tmp_path / "lessons" / "lessons.jsonl"),
+        "validation": str(tmp_path / "lessons" / "validation.jsonl"),
+        "data": hash_file(tmp_path / "lessons" / "lessons.jsonl"),
+        "tuning": "lora",
+        "rank": 32,
+        "dropout": 0.0,
+        "epochs": 2.0,
+        "batch": 8,
+        "warmup": 0.05,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "precision": "auto",
+        "alpha": 64.0,
+        "learning_rate": 5e-4,
+        "micro_batch": 1,
+        "save_every": 20,
+        "seed": 5,
+        "threads": 3,
+        "max_tokens": 1000,
+    }
+    assert read_job(work).seed == 5  # the training process reads it whole
+    assert made.final() == work
+    assert made.folder.read_json("summary.json") == {
+        "steps": 4,
+        "tokens": 99,
+        "minutes": 2.5,
+        "validation loss": 1.235,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "value"),
+    [
+        ({"tuning": "full"}, "learning_rate", 5e-5),
+        ({"tuning": "full", "learning_rate": 1e-3}, "learning_rate", 1e-3),
+        ({"rank": 8}, "alpha", 16.0),
+        ({"rank": 8, "alpha": 3}, "alpha", 3.0),
+        ({"batch": 6, "micro_batch": 3}, "micro_batch", 3),
+    ],
+)
+def test_what_was_left_out_is_settled(tmp_path: Path, settings: dict[str, Any], key: str, value: object) -> None:
+    bring(tmp_path, Fakes(), **settings)
+    assert job(tmp_path)[key] == value
+
+
+@pytest.mark.parametrize(("batch", "micro"), [(16, 8), (8, 8), (12, 6), (7, 7), (1, 1), (11, 1), (9, 3)])
+def test_a_gpu_takes_the_largest_divisor_up_to_eight(tmp_path: Path, batch: int, micro: int) -> None:
+    bring(tmp_path, Fakes(device="cuda"), batch=batch)
+    assert job(tmp_path)["micro_batch"] == micro
+
+
+def test_lessons_never_exceed_the_models_window(tmp_path: Path) -> None:
+    bring(tmp_path, Fakes(window=512))
+    assert job(tmp_path)["max_tokens"] == 512
+
+
+def test_a_resumed_job_keeps_what_was_settled(tmp_path: Path) -> None:
+    fakes = Fakes(card=None, outcome=Outcome(-9, "killed by signal 9"))
+    with pytest.raises(TrainingError) as caught:
+        bring(tmp_path, fakes)
+    wanted = "(killed by signal 9); the same command goes on from the last resume point"
+    assert str(caught.value) == f"Training stopped before its end {wanted}"
+    settled = job(tmp_path)
+    assert not os.path.lexists(tmp_path / "checkpoint" / "summary.json")
+    bring(tmp_path, Fakes(device="cuda", window=99))
+    assert job(tmp_path) == settled
+
+
+def test_a_process_that_ends_well_without_a_checkpoint_failed(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^Training stopped before its end \(no checkpoint was written\); "):
+        bring(tmp_path, Fakes(card=None))
+
+
+def test_a_process_that_fails_after_its_checkpoint_failed(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"\(exit code 1\)"):
+        bring(tmp_path, Fakes(outcome=Outcome(1, "exit code 1")))
+
+
+def test_a_finished_training_is_not_launched_again(tmp_path: Path) -> None:
+    bring(tmp_path, Fakes())
+    again = Fakes(card={})
+    made = bring(tmp_path, again)
+    assert again.launched == []
+    assert made.card() == CARD
+
+
+def test_no_validation_side_is_no_loss(tmp_path: Path) -> None:
+    made = bring(tmp_path, Fakes(card={**CARD, "validation_loss": None}))
+    assert made.folder.read_json("summary.json")["validation loss"] is None
