@@ -96,7 +96,7 @@ def test_every_backend_loads_through_its_entry_point(port: str, name: str) -> No
     assert kind.__module__.startswith(f"ragraft.backends.{port}.")
     assert kind.__doc__
     for method in METHODS[port]:
-        assert getattr(kind, method).__doc__, f"{name}.{method} says nothing"
+        assert callable(getattr(kind, method, None)), f"{name} has no {method}"
 
 
 def test_every_adapter_on_disk_is_registered() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,9 @@ from ragraft.errors import ConfigError
 WIDTH = 70
 _WORD = re.compile(r"\s*([^\s-]+-?)")
 _RULE = re.compile(r"\s*[^\w\s]+\s*$")
+_HANG = re.compile(r"\s*(?:(?:\*|\d+\.|\[\d+\])\s+)?")
+# Grammar, doctests, tables, comments: their lines are meant.
+_LITERAL = re.compile(r"\s*(?:\w+\s+::=|>>>|\||\+-)|.*(?:^|\s)#\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +71,31 @@ def _make_folder(folder: Path) -> None:
 def unwrap(text: str) -> str:
     """Join lines that were only broken to fit the width: the next line's first word would not have fitted."""
     joined: list[str] = []
-    above = ""
-    for line in text.splitlines():
+    for _, block in itertools.groupby(map(str.rstrip, text.splitlines()), key=bool):
+        joined += _unwrap_block(list(block))
+    return "\n".join(joined).strip() + "\n"
+
+
+def _unwrap_block(lines: Sequence[str]) -> list[str]:
+    if any(_LITERAL.match(line) or (len(line) > WIDTH and " " in line.strip()) for line in lines):
+        return list(lines)
+    joined = [lines[0]]
+    for above, line in itertools.pairwise(lines):
         if _was_wrapped(above, line):
             # Sphinx breaks after hyphens too; what it broke there was one word.
             joined[-1] += ("" if re.search(r"\w-$", above) else " ") + line.strip()
         else:
-            joined.append(line.rstrip())
-        above = line.rstrip()
-    return "\n".join(joined).strip() + "\n"
+            joined.append(line)
+    return joined
 
 
 def _was_wrapped(above: str, below: str) -> bool:
-    word = _WORD.match(below)
-    if not word or not above.strip() or _RULE.match(above) or _RULE.match(below):
+    word, text = _WORD.match(below), _HANG.match(above)
+    if not word or not text or not above or _RULE.match(above) or _RULE.match(below):
         return False
-    return len(above) + 1 + len(word[1]) > WIDTH
+    # The text of a list item goes on below itself, all other text at its own margin.
+    margins = (len(above) - len(above.lstrip()), text.end())
+    return len(below) - len(below.lstrip()) in margins and len(above) + 1 + len(word[1]) > WIDTH
 
 
 def _topics() -> dict[str, str]:

@@ -15,9 +15,11 @@ from ragraft.methods.prompt import Fitted, PromptBuilder, Shot, prompt_text
 from ragraft.ports import Generator, Retriever
 from ragraft.records import Completion, Parsed, Passage, Sampling
 
-_ANSWER = re.compile(r"answer[^\n:]{0,30}:", re.IGNORECASE)
+# Some models write `**Answer:** …`; what closes the mark belongs to it.
+_ANSWER = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
 _MEMORY = re.compile(r"answer\s*\(from memory\)\s*:", re.IGNORECASE)
 _CITATION = re.compile(r"\[(\d{1,3})\]")
+_WRAPPING = "*_`\"'“”‘ \t"
 _QUOTE = re.compile(r"[\"“](.+?)[\"”](?=\s*(?:\[(\d{1,3})\]|\n|$))", re.DOTALL)
 
 
@@ -65,7 +67,7 @@ def answer_from_index(
 
 
 def parse(text: str, abstention: str) -> Parsed:
-    """Take a model's text apart: the text after the last `Answer…:`, every `[n]`, every quote.
+    """Take a model's text apart: the text after the last `Answer…:`, every `[n]` outside a quote, every quote.
 
     Where no `Answer…:` is found, the whole text without `[n]` is the answer.
     """
@@ -75,7 +77,8 @@ def parse(text: str, abstention: str) -> Parsed:
     quotes = tuple((found[1], int(found[2]) if found[2] else None) for found in _QUOTE.finditer(text))
     return Parsed(
         answer=bare,
-        citations=tuple(int(number) for number in _CITATION.findall(text)),
+        # A quoted sentence may hold its author's own `[39]`.
+        citations=tuple(int(number) for number in _CITATION.findall(_QUOTE.sub("", text))),
         quotes=quotes,
         abstained=is_abstention(bare, abstention),
         from_memory=bool(_MEMORY.search(text)),
@@ -83,9 +86,15 @@ def parse(text: str, abstention: str) -> Parsed:
 
 
 def is_abstention(answer: str, abstention: str) -> bool:
-    """Whether an answer is empty, the configured sentence, or one of the published refusals."""
-    plain = _normal(answer)
-    return not plain or plain == _normal(abstention) or bool(_refusals().match(answer.strip()))
+    """Whether an answer is empty, the configured sentence, or one of the published refusals.
+
+    An answer of signs alone, such as `[]`, is an answer.
+    """
+    bare = answer.strip()
+    if not bare or bare == abstention.strip():
+        return True
+    same = _normal(bare) != "" and _normal(bare) == _normal(abstention)
+    return same or bool(_refusals().match(bare.replace("’", "'").strip(_WRAPPING)))
 
 
 def _strip_citations(body: str) -> str:
@@ -98,5 +107,16 @@ def _normal(text: str) -> str:
 
 @functools.cache
 def _refusals() -> re.Pattern[str]:
-    lines = prompt_text("refusals.txt").splitlines()
-    return re.compile("|".join(f"(?:{line})" for line in lines if line and not line.startswith("#")), re.IGNORECASE)
+    """All patterns as one; `<NAME> = …` names a part of those below it."""
+    parts: dict[str, str] = {}
+    patterns = []
+    for line in prompt_text("refusals.txt").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, _, defined = line.partition(" = ")
+        pattern = re.sub(r"<[A-Z]+>", lambda found: parts[found[0]], defined or line)
+        if defined:
+            parts[name] = f"(?:{pattern})"
+        else:
+            patterns.append(f"(?:{pattern})")
+    return re.compile("|".join(patterns), re.IGNORECASE)

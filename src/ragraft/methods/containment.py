@@ -39,6 +39,12 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in STOP_WORDS]
 
 
+def is_telling(answer: str) -> bool:
+    """Whether an answer is long enough to point anywhere."""
+    content = content_words(answer)
+    return len(content) >= TELLING_WORDS or len("".join(content)) >= TELLING_CHARACTERS
+
+
 class Containment:
     """Looks answers up in a fixed list of passages, by row number."""
 
@@ -62,10 +68,8 @@ class Containment:
 
     def counts(self, answer: str) -> bool:
         """Whether holding this answer says that a passage is about it."""
-        content = content_words(answer)
-        telling = len(content) >= TELLING_WORDS or len("".join(content)) >= TELLING_CHARACTERS
         common = max(COPIES + 1, COMMON_SHARE * len(self._texts))
-        return telling and len(self.holding(answer)) < common
+        return is_telling(answer) and len(self.holding(answer)) < common
 
     def ranked(self, query: str, rows: Sequence[int]) -> list[int]:
         """`rows`, those that share the most and the rarest content words with the query first; ties by row."""

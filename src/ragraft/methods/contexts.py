@@ -32,5 +32,6 @@ def show(
 def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
     if question.question.answerable:
         return tuple(chunks[name] for name in choose_oracle(question, chunks))
-    given = set(question.question.metadata.get("context_ids") or ())
+    ids = question.question.metadata.get("context_ids") or []
+    given = {str(name) for name in ids} if isinstance(ids, list) else {str(ids)}
     return tuple(passage for passage in chunks.values() if passage.document_id in given)[:k] if given else ()

@@ -92,6 +92,8 @@ def make_lesson(
     if tokens > builder.answer_tokens:
         return Rejected(question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
     shown = list(builder.fit(question.question.question, candidates, keep=oracle).passages)
+    if not shown:
+        return Rejected(question.id, "no document fits beside the question into prompt.max_tokens")
     order.shuffle(shown)
     if oracle:  # numbers are written after the shuffle
         wanted = write_target(question.question, shown, oracle, recipe.quote_words)

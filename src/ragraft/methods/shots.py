@@ -9,8 +9,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ragraft.methods.prompt import ANSWER, PromptBuilder, Shot
+from ragraft.methods.containment import is_telling, words
+from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Made, Recipe, make_lesson
+from ragraft.methods.target import wanted_line
 from ragraft.ports import Retriever
 from ragraft.records import ExamQuestion, Passage
 
@@ -55,8 +57,8 @@ def choose_shots(
     refused = [q for q in questions if not q.question.answerable] or questions[::-1]
     refusing = next(lessons(False, refused), None) if abstaining else None
     answered = [q for q in questions if q.oracle and not q.weak and not (refusing and q.id == refusing[0].id)]
-    solved = [pair for pair, _ in zip(lessons(True, answered), range(count), strict=False)]
-    closed = [Shot(q.question.question, (), f"{ANSWER}{' '.join(q.question.answers[0].split())}") for q, _ in solved]
+    solved = [pair for _, pair in zip(range(count), lessons(True, answered), strict=False)]
+    closed = [Shot(q.question.question, (), wanted_line(q.question)) for q, _ in solved]
     open_book = [shot for _, shot in solved]
     if refusing:
         open_book = [*open_book[: count - 1], refusing[1]]
@@ -65,5 +67,6 @@ def choose_shots(
 
 
 def _holds_answer(question: ExamQuestion, text: str) -> bool:
-    folded = text.casefold()
-    return any(answer.casefold() in folded for answer in question.question.answers)
+    """Whether a text holds an answer that means something there; a bare “no” stands everywhere."""
+    found = f" {' '.join(words(text))} "
+    return any(f" {' '.join(words(answer))} " in found for answer in question.question.answers if is_telling(answer))

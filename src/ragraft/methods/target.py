@@ -39,7 +39,13 @@ def write_target(question: Question, shown: Sequence[Passage], oracle: Sequence[
         first = " ".join(f'"{quote.text}" [{numbers[quote.passage]}]' for quote in quotes)
     else:  # yes/no, API calls: nothing stands there word for word
         first = " ".join(f"[{number}]" for number in sorted(numbers[name] for name in oracle))
-    return f"{first}\n{ANSWER}{' '.join(question.answers[0].split())}"
+    return f"{first}\n{wanted_line(question)}"
+
+
+def wanted_line(question: Question) -> str:
+    """The line with the first answer that has any text."""
+    answers = [" ".join(answer.split()) for answer in question.answers]
+    return f"{ANSWER}{next(answer for answer in answers if answer)}"
 
 
 def find_quotes(question: Question, passages: Sequence[Passage], quote_words: int) -> list[Quote]:
@@ -53,11 +59,11 @@ def find_quotes(question: Question, passages: Sequence[Passage], quote_words: in
 
 
 def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, int] | None:
-    answers = [span for answer in question.answers if (span := _find(answer, text))]
+    answers = [span for answer in question.answers for span in _places(answer, text)]
     for span in answers:
         if len(_WORD.findall(text[slice(*span)])) >= OWN_QUOTE_WORDS:
             return span
-    given = [span for quote in question.evidence if (span := _find(quote, text))]
+    given = [span for quote in question.evidence for span in _places(quote, text)]
     holding = [span for span in given if any(span[0] <= a and b <= span[1] for a, b in answers)] or given
     if not holding and answers:
         spans = sentence_spans(text)
@@ -82,13 +88,14 @@ def _shortened(text: str, span: tuple[int, int], answer: tuple[int, int] | None,
     return words[begin][0], words[end - 1][1]
 
 
-def _find(wanted: str, text: str) -> tuple[int, int] | None:
-    """The first place of `wanted` in `text` as whole words, whatever the white space and case."""
+def _places(wanted: str, text: str) -> list[tuple[int, int]]:
+    """The places of `wanted` in `text` as whole words, whatever the white space; in any case where none agrees."""
     parts = [re.escape(part) for part in wanted.split()]
     if not parts:
-        return None
+        return []
     pattern = r"\s+".join(parts)
     left = r"(?<!\w)" if wanted.strip()[0].isalnum() else ""
     right = r"(?!\w)" if wanted.strip()[-1].isalnum() else ""
-    match = re.search(left + pattern + right, text) or re.search(left + pattern + right, text, re.IGNORECASE)
-    return match.span() if match else None
+    whole = left + pattern + right
+    found = list(re.finditer(whole, text)) or list(re.finditer(whole, text, re.IGNORECASE))
+    return [match.span() for match in found]

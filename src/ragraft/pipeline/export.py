@@ -18,7 +18,7 @@ def export(session: Session, kind: str, target: Path) -> Path:
     made = session.at().made
     if "train" not in made:
         raise WorkspaceError(f"No tuned model in {session.run.path}. Run: ragraft run")
-    if target.exists() and any(target.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target} is not empty; give a new folder")
     from ragraft.models.load import save_merged
 

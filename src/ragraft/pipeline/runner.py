@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ class Session:
 
 def open_session(file: Path, overrides: Sequence[str] = (), run: str | None = None) -> Session:
     """Read the config and open its run."""
-    config, origins = load_config(file, [*overrides, *([f"name={run}"] if run else [])])
+    config, origins = load_config(file, [*overrides, *([f"name={json.dumps(run)}"] if run else [])])
     place = Run(file.resolve().parent / "runs", config.name)
     return Session(config, origins, place, ConfiguredBackends(config, place.runs / ".answers"))
 

@@ -37,15 +37,16 @@ def synthesize(
     )
     train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
     lessons, rejected = workshop.make(train, variants=settings.variants)
-    if not lessons:
-        raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
-    held_out, _ = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
+    held_out, spared = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
     validation, unusable = workshop.make(held_out, variants=1)
     rejected += unusable
     rejected += [Rejected(question.id, "over synthesize.max_questions") for question in left_out]
+    rejected += [Rejected(question.id, "over synthesize.max_validation") for question in spared]
+    out.write_jsonl("rejected.jsonl", map(to_json, rejected))
+    if not lessons:
+        raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
     out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
     out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation))
-    out.write_jsonl("rejected.jsonl", map(to_json, rejected))
     counts = _counts(lessons, validation, rejected, builder)
     out.write_json("counts.json", counts)
     out.write_json("summary.json", {key: counts[key] for key in ("lessons", "validation lessons", "tokens")})

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,17 @@ METRICS = "metrics.jsonl"
 class CompletionTrainer(Trainer):
     """Trainer with the completion-only objective, averaged over all answer tokens of an optimizer step."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, saw: Callable[[dict[str, Any]], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._saw = saw
         # Asks for the step's token count, so that accumulated micro-batches weigh by their tokens.
         self.model_accepts_loss_kwargs = True
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        # Counted here, not where batches are made: those are fetched ahead, and a resumed run would count otherwise.
+        self._saw(inputs)
         total = completion_loss(model, inputs)
         count = num_items_in_batch if num_items_in_batch is not None else (inputs["labels"] != IGNORED).sum()
         loss = total / count
@@ -199,13 +203,13 @@ def make_trainer(
     )
     pad = int(tokenizer.tokenizer.pad_token_id)
 
-    def collate_and_count(batch: list[Row]) -> dict[str, Any]:
-        tensors = collate(batch, pad)
-        progress.saw(tensors)
-        return tensors
-
     trainer = CompletionTrainer(
-        model=network, args=arguments, train_dataset=rows, data_collator=collate_and_count, callbacks=[progress]
+        model=network,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=partial(collate, pad=pad),
+        callbacks=[progress],
+        saw=progress.saw,
     )
     for noisy in ("PrinterCallback", "ProgressCallback"):
         for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == noisy]:

@@ -78,7 +78,7 @@ class Run:
         for sibling in sorted(self.runs.iterdir()) if self.runs.exists() else []:
             other = Run(self.runs, sibling.name)
             source = other._target(place, fingerprint)
-            if sibling.name != self.name and _fingerprint(source) == fingerprint:
+            if sibling.name != self.name and _fingerprint_elsewhere(source) == fingerprint:
                 self._make_room(place, target)
                 _copy_folder(source, target)
                 self._point(place, target)
@@ -143,7 +143,15 @@ def _fingerprint(path: Path) -> str | None:
     return manifest.fingerprint if manifest else None
 
 
+def _fingerprint_elsewhere(path: Path) -> str | None:
+    """A sibling's damage is for its own run to report."""
+    try:
+        return _fingerprint(path)
+    except WorkspaceError:
+        return None
+
+
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy so that the manifest, which makes the copy count, comes last."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+    """Copy so that the manifest, which makes the copy count, comes last; half a copy is nothing to go on from."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(MANIFEST, STARTED), dirs_exist_ok=True)
     shutil.copy2(source / MANIFEST, target / MANIFEST)

@@ -126,9 +126,7 @@ def test_going_on_from_a_cache_equals_one_forward(length: int, groups: int, data
 @pytest.mark.usefixtures("block")
 @SAME
 @given(length=st.integers(2, 40), groups=GROUPS, rows=st.integers(1, 3), data=st.data())
-def test_a_shared_prefix_equals_one_forward(
-    length: int, groups: int, rows: int, data: st.DataObject
-) -> None:
+def test_a_shared_prefix_equals_one_forward(length: int, groups: int, rows: int, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, length - 1))
     plain, switched = twins(groups)
     ids = draw(rows, length)

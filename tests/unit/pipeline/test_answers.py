@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.pipeline.answers import KeptAnswers
@@ -44,6 +44,7 @@ def prompts(*questions: str) -> list[Prompt]:
     return [Prompt((Message("system", "s"), Message("user", question)), cut=1) for question in questions]
 
 
+@settings(max_examples=40, deadline=None)
 @given(completions=st.lists(COMPLETIONS, min_size=1, max_size=3))
 def test_kept_answers_are_the_generators_own(
     tmp_path_factory: pytest.TempPathFactory, completions: list[Completion]

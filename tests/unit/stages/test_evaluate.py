@@ -230,8 +230,12 @@ def test_fewer_questions_are_whole_clusters_and_counted(tmp_path: Path) -> None:
 
 
 def test_passages_over_the_budget_are_dropped_by_rank_and_counted(tmp_path: Path) -> None:
-    # Room for one passage: the retrieved oracle stands second and goes; in its own context it stays.
-    made = bring(tmp_path, readers(), models=["base"], contexts=["retrieved", "oracle"], max_tokens=130)
+    generators = readers()
+    bring(tmp_path / "roomy", generators, models=["base"], contexts=["retrieved"])
+    whole = Words().count_prompt(generators["base"].batches[0][0]) + PROMPT.answer_tokens
+    # A word too few for two passages: the retrieved oracle stands second and goes; in its own context it stays.
+    settings = {"models": ["base"], "contexts": ["retrieved", "oracle"], "max_tokens": whole - 1}
+    made = bring(tmp_path / "tight", readers(), **settings)
     assert cell(made, "base", "retrieved")["q6"].passages == ("t7#0",)
     assert not cell(made, "base", "retrieved")["q6"].evidence_shown
     assert cell(made, "base", "oracle")["q6"].passages == ("t6#0",)

@@ -22,7 +22,7 @@ class Fakes:
     """Trainer, launcher and facts in one."""
 
     card: dict[str, Any] | None = field(default_factory=lambda: dict(CARD))
-    outcome: Outcome = Outcome(0)
+    outcome: Outcome = field(default_factory=lambda: Outcome(0))
     device: str = "cpu"
     window: int = 4096
     launched: list[Command] = field(default_factory=list)

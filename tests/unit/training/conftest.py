@@ -12,7 +12,7 @@ import pytest
 from ragraft.records import Message, Prompt, to_json
 from ragraft.training.job import JOB_FILE
 
-WORDS = "the walrus rests on ice and the penguin swims under the same ice again where".split()
+QUESTION = "the walrus rests on ice and the penguin swims under the same ice again where"
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +25,12 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lessons(count: int) -> list[dict[str, Any]]:
     """Prompts and targets of very different lengths."""
+    words = QUESTION.split()
     rows = []
     for number in range(count):
-        question = " ".join(WORDS[number % 5 :] * (1 + number % 3))
+        question = " ".join(words[number % 5 :] * (1 + number % 3))
         prompt = Prompt((Message("system", "Answer."), Message("user", question)))
-        target = "Answer: " + " ".join(WORDS[: 1 + 4 * (number % 3)])
+        target = "Answer: " + " ".join(words[: 1 + 4 * (number % 3)])
         rows.append({"id": f"lesson-{number}", "prompt": to_json(prompt), "target": target})
     return rows
 

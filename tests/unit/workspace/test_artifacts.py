@@ -110,7 +110,7 @@ CHUNKS = st.builds(
 def test_rows_come_back_as_they_were(
     tmp_path: Path, rows: st.SearchStrategy[Any], name: str, read: Callable[[Folder], list[Any]]
 ) -> None:
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(written=st.lists(rows, max_size=3))
     def law(written: list[Any]) -> None:
         folder = Folder(tmp_path)
@@ -127,7 +127,7 @@ def hash_of(row: Any) -> str:
     return repr(row)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(chunks=st.lists(CHUNKS, max_size=7), size=st.integers(1, 4))
 def test_chunks_come_back_whole_and_in_batches(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[Chunk], size: int

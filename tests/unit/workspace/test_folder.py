@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.errors import WorkspaceError
@@ -27,6 +27,7 @@ def names(folder: Path) -> list[str]:
     return sorted(place.name for place in folder.iterdir())
 
 
+@settings(deadline=None)
 @given(data=VALUES)
 def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     folder = Folder(tmp_path_factory.mktemp("json"))
@@ -35,6 +36,7 @@ def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, data: Any) ->
     assert names(folder.path) == ["data.json"]
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_rows_come_back_one_a_line(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> None:
     folder = Folder(tmp_path_factory.mktemp("rows"))
@@ -121,6 +123,7 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, text: str) -> None:
     assert "\n" not in message
 
 
+@settings(deadline=None)
 @given(data=st.dictionaries(st.text(), VALUES, max_size=4))
 def test_hashes_do_not_depend_on_key_order(data: dict[str, Any]) -> None:
     assert hash_json(dict(reversed(data.items()))) == hash_json(data)

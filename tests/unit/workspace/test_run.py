@@ -110,9 +110,8 @@ def test_begin_puts_finished_results_aside_even_its_own(tmp_path: Path, place: P
 
 def test_plain_results_are_replaced_and_taken_back(tmp_path: Path) -> None:
     run = Run(tmp_path, "acme")
-    for _ in range(2):
-        finish(run, SCORES, ONE)
-        finish(run, SCORES, TWO)
+    finish(run, SCORES, ONE)
+    finish(run, SCORES, TWO)
     kept = run.path / "replaced"
     assert [place.name for place in kept.iterdir()] == [f"70-scores-{ONE[:12]}"]
     taken = run.take(SCORES, ONE)
