@@ -34,7 +34,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run a command; what a user can cause is one sentence and exit 1, Ctrl-C is 130."""
     try:
-        app()
+        app(prog_name="ragraft")  # not the name of a module that runs us
     except RagraftError as error:
         print(f"ragraft: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""A whole run with a real (tiny) model and a real training process, killed twice, against one left in peace."""
+"""A run to its scores with a real (tiny) model and a real training process, killed twice, against one left in peace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import Site
 
 MakeSite = Callable[..., "Site"]
-COMMAND = [sys.executable, "-c", "from ragraft.cli import main; main()", "run"]
+COMMAND = [sys.executable, "-c", "from ragraft.cli import main; main()", "run", "--until", "evaluate"]
 PATIENCE = 120.0
 STEPS = 36
 SETTINGS = {
@@ -79,7 +79,7 @@ def test_a_run_killed_in_train_and_in_evaluate_ends_as_one_left_in_peace(make_si
         whole = end(undisturbed)
     finally:
         undisturbed.kill()
-    assert [line.split()[0] for line in whole.splitlines() if " done in " in line] == list(STAGES)
+    assert [line.split()[0] for line in whole.splitlines() if " done in " in line] == list(STAGES[:-1])
     assert "train       unchanged" in out
     assert "evaluate    goes on where it was stopped" in out
     wanted = peaceful.run / "60-checkpoint" / "01-raft"
@@ -91,7 +91,6 @@ def test_a_run_killed_in_train_and_in_evaluate_ends_as_one_left_in_peace(make_si
     after = answer_files(site)
     assert {name: after[name].stat().st_mtime_ns for name in before} == before  # no finished batch was asked again
     assert sorted(after) == sorted(answer_files(peaceful))
-    assert report(site) == report(peaceful)
 
 
 def answer_files(site: Site) -> dict[str, Path]:
@@ -102,9 +101,3 @@ def losses(work: Path) -> list[tuple[object, ...]]:
     """What was learnt, without the times."""
     found = [json.loads(row) for row in rows(work / "metrics.jsonl")]
     return [tuple(row.get(key) for key in ("step", "loss", "validation_loss", "grad_norm", "tokens")) for row in found]
-
-
-def report(site: Site) -> object:
-    """The report's figures, without what names times and places."""
-    data = json.loads((site.run / "80-report" / "report.json").read_text("utf-8"))
-    return [data[key] for key in ("headline", "grid", "differences", "retrieval", "lessons", "examples")]

@@ -47,11 +47,13 @@ def use_cpu_attention(network: Any) -> bool:
     plain = layers == {"full_attention"} and not getattr(config, "attn_logit_softcapping", None)
     windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     fits = plain and not windowed and network.device.type == "cpu" and config._attn_implementation == "sdpa"
-    if fits:
-        AttentionInterface.register(NAME, _attend)
-        AttentionMaskInterface.register(NAME, _mask)
-        network.set_attn_implementation(NAME)
-    return bool(fits)
+    if not fits:
+        return False
+    AttentionInterface.register(NAME, _attend)
+    AttentionMaskInterface.register(NAME, _mask)
+    network.set_attn_implementation(NAME)
+    # transformers leaves alone, with a warning, a model whose code asks no registry for its attention.
+    return bool(config._attn_implementation == NAME)
 
 
 def _mask(*args: Any, attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
@@ -74,7 +76,7 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """query (b, heads, n, d); key, value (b, groups, m, d) with m >= n → (b, n, heads, d)."""
+    """query (b, heads, n, d); key (b, groups, m, d), value (b, groups, m, v) with m >= n → (b, n, heads, v)."""
     if dropout or not getattr(module, "is_causal", True):
         result: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
@@ -96,7 +98,7 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
         )
         for start in range(0, length, BLOCK)
     ]
-    return torch.cat(blocks, dim=3).reshape(batch, heads, length, width).transpose(1, 2), None
+    return torch.cat(blocks, dim=3).flatten(1, 2).transpose(1, 2), None
 
 
 def _block(
@@ -118,7 +120,7 @@ def _block(
         scores = scores.masked_fill(~mask[:, :, None, :, :end], torch.finfo(scores.dtype).min)
     if prefix is None:
         shares = torch.softmax(scores, dim=-1).view(batch, groups, share * length, end)
-        return torch.matmul(shares, values).view(batch, groups, share, length, width)
+        return torch.matmul(shares, values).view(batch, groups, share, length, -1)
     # All rows against the one prefix are a single matrix product a group.
     together = rows.transpose(0, 1).reshape(1, groups, batch * share * length, width)
     first = torch.matmul(together, prefix[0].transpose(2, 3)).view(groups, batch, share, length, -1).transpose(0, 1)
@@ -126,5 +128,5 @@ def _block(
     seen = first.shape[-1]
     early = shares[..., :seen].transpose(0, 1).reshape(1, groups, batch * share * length, seen)
     late = shares[..., seen:].reshape(batch, groups, share * length, end)
-    part = torch.matmul(early, prefix[1]).view(groups, batch, share, length, width).transpose(0, 1)
-    return part + torch.matmul(late, values).view(batch, groups, share, length, width)
+    part = torch.matmul(early, prefix[1]).view(groups, batch, share, length, -1).transpose(0, 1)
+    return part + torch.matmul(late, values).view(batch, groups, share, length, -1)

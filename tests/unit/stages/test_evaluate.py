@@ -234,7 +234,7 @@ def test_passages_over_the_budget_are_dropped_by_rank_and_counted(tmp_path: Path
     bring(tmp_path / "roomy", generators, models=["base"], contexts=["retrieved"])
     whole = Words().count_prompt(generators["base"].batches[0][0]) + PROMPT.answer_tokens
     # A word too few for two passages: the retrieved oracle stands second and goes; in its own context it stays.
-    settings = {"models": ["base"], "contexts": ["retrieved", "oracle"], "max_tokens": whole - 1}
+    settings: dict[str, Any] = {"models": ["base"], "contexts": ["retrieved", "oracle"], "max_tokens": whole - 1}
     made = bring(tmp_path / "tight", readers(), **settings)
     assert cell(made, "base", "retrieved")["q6"].passages == ("t7#0",)
     assert not cell(made, "base", "retrieved")["q6"].evidence_shown

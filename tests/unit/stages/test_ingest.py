@@ -60,6 +60,9 @@ class OnlyReaders:
     def model_facts(self) -> dict[str, Any]:
         raise AssertionError("not ingest's")
 
+    def machine_facts(self) -> dict[str, Any]:
+        raise AssertionError("not ingest's")
+
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
