@@ -18,6 +18,7 @@ from ragraft.errors import ConfigError
 WIDTH = 70
 _WORD = re.compile(r"\s*([^\s-]+-?)")
 _RULE = re.compile(r"\s*[^\w\s]+\s*$")
+_ITEM = re.compile(r"\s*\*\s")
 _HANG = re.compile(r"\s*(?:(?:\*|\d+\.|\[\d+\])\s+)?")
 # Grammar, doctests, tables, comments: their lines are meant.
 _LITERAL = re.compile(r"\s*(?:\w+\s+::=|>>>|\||\+-)|.*(?:^|\s)#\s")
@@ -91,7 +92,7 @@ def _unwrap_block(lines: Sequence[str]) -> list[str]:
 
 def _was_wrapped(above: str, below: str) -> bool:
     word, text = _WORD.match(below), _HANG.match(above)
-    if not word or not text or not above or _RULE.match(above) or _RULE.match(below):
+    if not word or not text or not above or _RULE.match(above) or _RULE.match(below) or _ITEM.match(below):
         return False
     # The text of a list item goes on below itself, all other text at its own margin.
     margins = (len(above) - len(above.lstrip()), text.end())
@@ -116,12 +117,15 @@ def _documents(topics: Mapping[str, str]) -> Iterator[dict[str, Any]]:
 
 def _questions(topics: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[str]]:
     """Questions whose quotes all stand in this Python's topics, and the ids of the others."""
-    squeezed = "\n".join("".join(text.split()) for text in topics.values())
+    squeezed = {name: "".join(text.split()) for name, text in sorted(topics.items())}
     kept, dropped = [], []
     for line in _text("questions.jsonl").splitlines():
         row = json.loads(line)
-        if all("".join(quote.split()) in squeezed for quote in row["evidence"]):
-            row["evidence_ids"] = [name for name in row["evidence_ids"] if name in topics]
+        quotes = ["".join(quote.split()) for quote in row["evidence"]]
+        if all(any(quote in text for text in squeezed.values()) for quote in quotes):
+            # Python 3.13 moved passages to other topics.
+            holding = [name for name, text in squeezed.items() if any(quote in text for quote in quotes)]
+            row["evidence_ids"] = [name for name in row["evidence_ids"] if name in holding] or holding
             kept.append(row)
         else:
             dropped.append(row["id"])

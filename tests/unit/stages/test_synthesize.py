@@ -1,0 +1,252 @@
+"""The synthesize stage over a small index: every question is a lesson or a rejection, and nothing of the exam leaks."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragraft.backends.embedders.hashing import HashingEmbedder
+from ragraft.backends.stores.memory import MemoryStore
+from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
+from ragraft.errors import InputError
+from ragraft.methods.answer import parse
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.retrieve import open_retriever
+from ragraft.ports import Tokenizer
+from ragraft.records import Chunk, ExamQuestion, Lesson, Question, Side, to_json
+from ragraft.stages.synthesize import synthesize
+from ragraft.workspace import Exam, Folder, Index, Lessons
+
+TOWNS = 40
+PROMPT = PromptConfig()
+RETRIEVE = RetrieveConfig(pool=20)
+SIDES: tuple[Side, ...] = ("train", "train", "train", "validation", "exam")
+
+
+def _text(town: int) -> str:
+    filler = " ".join(random.Random(town).choices(["ash", "birch", "cedar", "elm", "fir", "hazel", "oak"], k=14))
+    return f"Town number{town} stands among {filler}. Its mayor is called Mayorof{town} Smith."
+
+
+def asked(town: int) -> ExamQuestion:
+    """Every eighth question has no answer."""
+    side = SIDES[town % 5]
+    if town % 8 == 7:
+        return ExamQuestion(Question(f"u{town}", f"Who is the baker of town number{town}?"), side, f"u{town}")
+    question = Question(f"q{town}", f"Who is the mayor of town number{town}?", (f"Mayorof{town} Smith",))
+    return ExamQuestion(question, side, f"c{town}", (f"t{town}",))
+
+
+QUESTIONS = [asked(town) for town in range(TOWNS)]
+
+
+class Site:
+    """An index and an exam, and a place for the stage."""
+
+    def __init__(self, root: Path, tokenizer: Tokenizer, questions: Sequence[ExamQuestion] = QUESTIONS) -> None:
+        self.index = Index(Folder(root).folder("index"))
+        self.tokenizer = tokenizer
+        self.chunks = [
+            Chunk(f"t{town}", f"d{town}", f"Town {town}", _text(town), 0, len(_text(town)), 20) for town in range(TOWNS)
+        ]
+        self.index.write_chunks([self.chunks])
+        self.embedder = HashingEmbedder()
+        matrix = self.embedder.embed([chunk.text for chunk in self.chunks])
+        MemoryStore().write(self.index.store, [(self.chunks, matrix)])
+        self.exam = Exam(Folder(root).folder("exam"))
+        self.exam.folder.write_jsonl("questions.jsonl", map(to_json, questions))
+        self.out = Folder(root).folder("lessons")
+
+    def synthesize(self, prompt: PromptConfig = PROMPT, **settings: Any) -> Lessons:
+        retriever = open_retriever(
+            self.chunks,
+            MemoryStore().open(self.index.store),
+            embedder=self.embedder,
+            reranker=None,
+            pool=RETRIEVE.pool,
+            rrf_k=RETRIEVE.rrf_k,
+            dense_weight=1.0,
+            lexical_weight=1.0,
+        )
+        return synthesize(
+            self.index,
+            self.exam,
+            settings=SynthesizeConfig(**settings),
+            prompt=prompt,
+            retrieve=RETRIEVE,
+            retriever=retriever,
+            builder=PromptBuilder(self.tokenizer, prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
+            out=self.out,
+        )
+
+    def rejected(self) -> list[dict[str, Any]]:
+        return list(self.out.read_jsonl("rejected.jsonl"))
+
+    def counts(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.out.read_json("counts.json")
+        return found
+
+
+@pytest.fixture
+def site(tmp_path: Path, word_tokenizer: Tokenizer) -> Site:
+    return Site(tmp_path, word_tokenizer)
+
+
+def side(name: Side) -> list[ExamQuestion]:
+    return [question for question in QUESTIONS if question.side == name]
+
+
+def test_every_question_is_a_lesson_once_a_variant(site: Site) -> None:
+    made = site.synthesize(variants=3)
+    assert [lesson.question_id for lesson in made.train()] == 3 * [question.id for question in side("train")]
+    assert [lesson.question_id for lesson in made.validation()] == [question.id for question in side("validation")]
+    assert len({lesson.id for lesson in made.train()}) == 3 * len(side("train"))
+    assert site.rejected() == []
+
+
+def test_variants_are_lessons_of_their_own(site: Site) -> None:
+    lessons = site.synthesize(variants=2).train()
+    half = len(lessons) // 2
+    differ = [one.prompt != other.prompt for one, other in zip(lessons[:half], lessons[half:], strict=True)]
+    assert sum(differ) > 0.8 * half
+    withheld = [
+        {row.question_id for row in part if row.kind == "no-oracle"} for part in (lessons[:half], lessons[half:])
+    ]
+    assert withheld[0] != withheld[1], "each round withholds other oracles"
+    assert lessons[:half] == site.synthesize(variants=1).train()
+
+
+def test_no_lesson_knows_the_exam(site: Site) -> None:
+    site.synthesize(variants=2)
+    hidden = [question for question in QUESTIONS if question.side in ("exam", "calibration")]
+    assert hidden
+    for name in ("lessons.jsonl", "validation.jsonl"):
+        lessons = (site.out.path / name).read_text(encoding="utf-8")
+        assert not any(json.dumps(question.question.question)[1:-1] in lessons for question in hidden)
+        assert not any(f'"{question.id}"' in lessons for question in hidden)
+    learnt = {lesson.question_id for lesson in Lessons(site.out).train()}
+    assert learnt.isdisjoint(question.id for question in side("validation"))
+
+
+def test_lessons_are_true(site: Site) -> None:
+    texts = {chunk.id: chunk.text for chunk in site.chunks}
+    by_id = {question.id: question for question in QUESTIONS}
+    made = site.synthesize(variants=2)
+    lessons = made.train() + made.validation()
+    kinds = Counter(lesson.kind for lesson in lessons)
+    assert set(kinds) == {"oracle", "no-oracle", "unanswerable"}
+    for lesson in lessons:
+        question = by_id[lesson.question_id]
+        found = parse(lesson.target, PROMPT.abstention)
+        assert found.abstained == (lesson.kind != "oracle")
+        assert set(lesson.passages).isdisjoint(question.oracle) == (lesson.kind != "oracle")
+        if lesson.kind == "oracle":
+            [(quote, number)] = found.quotes
+            assert number is not None
+            assert quote in texts[lesson.passages[number - 1]]
+            assert found.answer == question.question.answers[0]
+
+
+def _check_counts(counts: dict[str, Any], lessons: Sequence[Lesson]) -> None:
+    kinds = {name.removeprefix("lessons, "): n for name, n in counts.items() if name.startswith("lessons, ")}
+    assert kinds == Counter(lesson.kind for lesson in lessons)
+    shown = sum(len(lesson.passages) - len(lesson.oracle) for lesson in lessons)
+    assert sum(n for name, n in counts.items() if name.startswith("distractors, ")) == shown
+    assert sum(n for name, n in counts.items() if name.startswith("oracle at place ")) == kinds["oracle"]
+    assert sum(n for name, n in counts.items() if name.startswith("rejected: ")) == counts["rejected"]
+
+
+def test_counts_add_up(site: Site) -> None:
+    made = site.synthesize(variants=2)
+    counts = site.counts()
+    _check_counts(counts, made.train())
+    assert counts["lessons"] == len(made.train())
+    assert counts["validation lessons"] == len(made.validation())
+    assert counts["rejected"] == 0
+    assert counts["quoting lessons"] == counts["lessons, oracle"]
+    assert counts["distractors dropped for the budget"] == 0
+    tokens = sum(site.tokenizer.count_prompt(row.prompt) + site.tokenizer.count(row.target) + 1 for row in made.train())
+    assert counts["tokens"] == tokens
+    assert site.out.read_json("summary.json") == {
+        "lessons": len(made.train()),
+        "validation lessons": len(made.validation()),
+        "tokens": tokens,
+    }
+
+
+def test_the_oracle_share_counts_unanswerable_questions_to_the_rest(site: Site) -> None:
+    site.synthesize(oracle_share=0.7)
+    counts = site.counts()
+    assert counts["lessons, oracle"] == counts["lessons"] - round(0.3 * counts["lessons"])
+    site.synthesize(oracle_share=1.0)
+    counts = site.counts()
+    assert counts["lessons, oracle"] == sum(question.question.answerable for question in side("train"))
+    assert "lessons, no-oracle" not in counts
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    found = []
+    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
+        site = Site(tmp_path / name, word_tokenizer)
+        site.synthesize(variants=2, seed=seed)
+        found.append({path.name: path.read_bytes() for path in sorted(site.out.path.iterdir())})
+    assert found[0] == found[1]
+    assert sorted(found[0]) == ["counts.json", "lessons.jsonl", "rejected.jsonl", "summary.json", "validation.jsonl"]
+    assert found[0]["lessons.jsonl"] != found[2]["lessons.jsonl"]
+
+
+def test_what_is_not_used_is_kept_with_its_reason(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    long = " ".join(["very"] * 100)
+    babble = ExamQuestion(Question("long", "How?", (long,)), "train", "long", ("t0",))
+    site = Site(tmp_path, word_tokenizer, [*QUESTIONS, babble])
+    made = site.synthesize(variants=2, oracle_share=1.0)
+    reason = "the wanted answer is longer than prompt.answer_tokens"
+    assert site.rejected() == 2 * [{"id": "long", "reason": reason, "detail": "103 tokens"}]
+    counts = site.counts()
+    assert counts[f"rejected: {reason}"] == counts["rejected"] == 2
+    assert len(made.train()) + 2 == 2 * (len(side("train")) + 1)
+
+
+def test_questions_over_the_limits_are_kept_too(site: Site) -> None:
+    made = site.synthesize(max_questions=10, max_validation=3, variants=2)
+    assert len(made.train()) == 20
+    assert len(made.validation()) == 3
+    reasons = Counter(row["reason"] for row in site.rejected())
+    assert reasons == {
+        "over synthesize.max_questions": len(side("train")) - 10,
+        "over synthesize.max_validation": len(side("validation")) - 3,
+    }
+    used = {lesson.question_id for lesson in made.train() + made.validation()}
+    left = {row["id"] for row in site.rejected()}
+    assert used | left == {question.id for question in side("train") + side("validation")}
+    assert not used & left
+    _check_counts(site.counts(), made.train())
+
+
+def test_a_narrow_budget_costs_distractors_and_says_so(site: Site) -> None:
+    made = site.synthesize(PromptConfig(max_tokens=180, answer_tokens=40), distractors=(3, 3))
+    counts = site.counts()
+    assert counts["distractors dropped for the budget"] > 0
+    _check_counts(counts, made.train())
+    for lesson in made.train():
+        assert site.tokenizer.count_prompt(lesson.prompt) + site.tokenizer.count(lesson.target) <= 180
+
+
+def test_no_validation_side_is_no_fault(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    site = Site(tmp_path, word_tokenizer, side("train"))
+    assert site.synthesize().validation() == []
+    assert site.counts()["validation lessons"] == 0
+
+
+def test_no_lesson_at_all_is_told(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    site = Site(tmp_path, word_tokenizer, side("train")[:3])
+    with pytest.raises(InputError) as caught:
+        site.synthesize(PromptConfig(answer_tokens=8), oracle_share=1.0)
+    assert str(caught.value) == f"No lesson could be made from 3 questions; see {site.out.file('rejected.jsonl')}"
+    assert [row["id"] for row in site.rejected()] == [question.id for question in side("train")[:3]]
