@@ -25,7 +25,6 @@ SHINGLE = 5
 class Recipe:
     """How lessons are made."""
 
-    oracle_share: float
     distractors: tuple[int, int]
     hard: float
     low: float

@@ -204,7 +204,6 @@ def _mean_f1(shown: Shown, replies: Sequence[Reply]) -> float:
 
 def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:
     return Recipe(
-        oracle_share=settings.oracle_share,
         distractors=settings.distractors,
         hard=settings.hard,
         low=settings.low,

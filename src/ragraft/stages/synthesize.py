@@ -72,7 +72,6 @@ class _Workshop:
         self._ids = [chunk.id for chunk in chunks]
         self._containment = Containment([chunk.text for chunk in chunks])
         self._recipe = Recipe(
-            oracle_share=settings.oracle_share,
             distractors=settings.distractors,
             hard=settings.hard,
             low=settings.low,

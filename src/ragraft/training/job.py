@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 JOB_FILE = "job.json"
+STEPS = "steps"
+"""Folder of the resume points."""
+COMPLETE = "complete"
+"""Marks a resume point that was written to its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from ragraft.errors import TrainingError
 from ragraft.models.chat import ChatTokenizer
-from ragraft.training.job import Job
+from ragraft.training.job import COMPLETE, STEPS, Job
 from ragraft.training.objective import completion_loss
 from ragraft.training.rows import IGNORED, Row, collate
 
-STEPS = "steps"
-COMPLETE = "complete"
 METRICS = "metrics.jsonl"
 
 

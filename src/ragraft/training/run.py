@@ -18,11 +18,9 @@ from filelock import FileLock, Timeout
 from ragraft.errors import TrainingError
 from ragraft.models.chat import load_tokenizer
 from ragraft.models.load import CHECKPOINT_FILE, pick_device
-from ragraft.training.job import Job, job_data, read_job
+from ragraft.training.job import COMPLETE, STEPS, Job, job_data, read_job
 from ragraft.training.rows import read_rows
 
-STEPS = "steps"
-COMPLETE = "complete"
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "ragraft")
 
 

@@ -20,7 +20,7 @@ from ragraft.records import ExamQuestion, Passage, Question, Rejected
 
 ABSTENTION = "not in the documents."
 TOWNS = 150
-RECIPE = Recipe(oracle_share=0.8, distractors=(1, 3), hard=0.5, low=0.25, quote_words=12, abstention=ABSTENTION)
+RECIPE = Recipe(distractors=(1, 3), hard=0.5, low=0.25, quote_words=12, abstention=ABSTENTION)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 

@@ -15,7 +15,7 @@ from ragraft.ports import Tokenizer
 from ragraft.records import ExamQuestion, Passage, Question
 
 ABSTENTION = "not in the documents."
-RECIPE = Recipe(oracle_share=0.8, distractors=(2, 3), hard=0.5, low=0.25, quote_words=12, abstention=ABSTENTION)
+RECIPE = Recipe(distractors=(2, 3), hard=0.5, low=0.25, quote_words=12, abstention=ABSTENTION)
 WORDS = ("ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine", "rowan", "willow")
 
 
