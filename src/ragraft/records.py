@@ -151,6 +151,10 @@ class Lesson:
     passages: tuple[str, ...] = ()
     """Chunk ids in the order shown."""
     oracle: tuple[str, ...] = ()
+    group: str = ""
+    """Lessons of one group and copy show the same documents in the same order: training reads these once."""
+    copy: int = 0
+    """Which of the question's lessons this is; each has other distractors and another order."""
 
 
 @dataclass(frozen=True, slots=True)

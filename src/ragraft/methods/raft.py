@@ -33,6 +33,19 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A question on its way into a group."""
+
+    question: ExamQuestion
+    oracle: tuple[str, ...]
+    """The chunks that hold its evidence and will be shown; none where it is to abstain."""
+    ranked: Sequence[str]
+    """Its ranking of the index, best first: where its distractors come from."""
+    answers_it: Callable[[str], bool]
+    """Whether a chunk answers the question: such a chunk is never a distractor."""
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A lesson and what its budget cost it."""
 
@@ -66,48 +79,110 @@ def make_lesson(
     answers_it: Callable[[str], bool],
     seed: str,
 ) -> Made | Rejected:
-    """One lesson: oracle (or none), distractors drawn from `ranked` (best first) and at random, shuffled uniformly.
+    """One lesson of its own: `make_group` of a single question."""
+    part = Part(question, tuple(choose_oracle(question, chunks)) if with_oracle else (), ranked, answers_it)
+    return make_group([part], chunks=chunks, recipe=recipe, builder=builder, seed=seed)[0]
 
-    `answers_it` says whether a chunk answers the question: such a chunk is never a distractor.
+
+def make_group(
+    parts: Sequence[Part],
+    *,
+    chunks: Mapping[str, Passage],
+    recipe: Recipe,
+    builder: PromptBuilder,
+    seed: str,
+    copy: int = 0,
+) -> list[Made | Rejected]:
+    """Lessons on one set of documents: all their oracles, and distractors for all of them, shuffled uniformly.
+
+    Distractors are drawn from each question's ranking and at random; none answers any of the questions. The documents
+    and their order are the same in every lesson, so that training can read them once; with a single part this is RAFT's
+    own lesson. The result is in the order of `parts`.
     """
-    order = random.Random(f"{seed}|{question.id}")
-    oracle = choose_oracle(question, chunks) if with_oracle else []
-    count = order.randint(*recipe.distractors) + (0 if with_oracle else 1)
-    oracle_texts = [_shingles(chunks[name].text) for name in question.oracle]
-
-    def unfit(name: str) -> bool:
-        return answers_it(name) or _repeats(chunks[name].text, oracle_texts)
-
-    pools = {"hard": ranked[:HARD_RANKS], "low": ranked[HARD_RANKS:], "random": list(chunks)}
-    wishes = [_wish(recipe, order) for _ in range(count)]
-    drawn = _draw_distractors(wishes, pools, barred=set(question.oracle), unfit=unfit, order=order)
-    if not oracle and not drawn:
-        return Rejected(question.id, "no distractor is left that does not answer the question")
+    order = random.Random(f"{seed}|{'|'.join(part.question.id for part in parts)}")
+    long = {part.question.id: tokens for part in parts if (tokens := _too_long(part, chunks, recipe, builder))}
+    kept = [part for part in parts if part.question.id not in long]
+    oracle = list(dict.fromkeys(name for part in kept for name in part.oracle))
+    drawn = _distractors(kept, len(oracle), chunks, recipe, order) if kept else []
     # Least useful last: what does not fit the budget is dropped from the end.
     candidates = [*(chunks[name] for name in oracle), *(chunks[name] for name, _ in drawn)]
-    target = write_target(question.question, candidates, oracle, recipe.quote_words) if oracle else ""
-    wanted = target or abstain(recipe.abstention)
+    shown = candidates
+    for part in kept:
+        shown = list(builder.fit(part.question.question.question, shown, keep=oracle).passages)
+    order.shuffle(shown)
+    return [
+        Rejected(part.question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
+        if (tokens := long.get(part.question.id))
+        else _lesson(part, shown, candidates, drawn, recipe=recipe, builder=builder, seed=seed, copy=copy, of=parts)
+        for part in parts
+    ]
+
+
+def _too_long(
+    part: Part, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder
+) -> int | None:
+    """Tokens of the wanted answer where there is no room for it."""
+    wanted = _wanted(part, [chunks[name] for name in part.oracle], recipe)
     tokens = builder.tokenizer.count(wanted) + 1
-    if tokens > builder.answer_tokens:
-        return Rejected(question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
-    shown = list(builder.fit(question.question.question, candidates, keep=oracle).passages)
+    return tokens if tokens > builder.answer_tokens else None
+
+
+def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
+    if not part.oracle:
+        return abstain(recipe.abstention)
+    return write_target(part.question.question, shown, part.oracle, recipe.quote_words)
+
+
+def _distractors(
+    parts: Sequence[Part], oracles: int, chunks: Mapping[str, Passage], recipe: Recipe, order: random.Random
+) -> list[tuple[str, str]]:
+    """Chunk ids with their kinds; as many as bring the documents to the number drawn for a lesson."""
+    documents = 1 + order.randint(*recipe.distractors)
+    own = {name for part in parts for name in part.question.oracle}
+    texts = [_shingles(chunks[name].text) for name in sorted(own)]
+
+    def unfit(name: str) -> bool:
+        return any(part.answers_it(name) for part in parts) or _repeats(chunks[name].text, texts)
+
+    def together(first: int, last: int | None) -> list[str]:
+        return list(dict.fromkeys(name for part in parts for name in part.ranked[first:last]))
+
+    pools = {"hard": together(0, HARD_RANKS), "low": together(HARD_RANKS, None), "random": list(chunks)}
+    wishes = [_wish(recipe, order) for _ in range(documents - oracles)]
+    return _draw_distractors(wishes, pools, barred=own, unfit=unfit, order=order)
+
+
+def _lesson(
+    part: Part,
+    shown: Sequence[Passage],
+    candidates: Sequence[Passage],
+    drawn: Sequence[tuple[str, str]],
+    *,
+    recipe: Recipe,
+    builder: PromptBuilder,
+    seed: str,
+    copy: int,
+    of: Sequence[Part],
+) -> Made | Rejected:
+    question = part.question
+    if not candidates:
+        return Rejected(question.id, "no distractor is left that does not answer the question")
     if not shown:
         return Rejected(question.id, "no document fits beside the question into prompt.max_tokens")
-    order.shuffle(shown)
-    if oracle:  # numbers are written after the shuffle
-        wanted = write_target(question.question, shown, oracle, recipe.quote_words)
-        for quote in find_quotes(question.question, [chunks[name] for name in oracle], recipe.quote_words):
-            if quote.text not in chunks[quote.passage].text:
-                return Rejected(question.id, "a quote is no exact span of its document", quote.text)
-    kind: Kind = "oracle" if oracle else "no-oracle" if question.question.answerable else "unanswerable"
+    for quote in find_quotes(question.question, [p for p in shown if p.id in part.oracle], recipe.quote_words):
+        if quote.text not in next(p.text for p in shown if p.id == quote.passage):
+            return Rejected(question.id, "a quote is no exact span of its document", quote.text)
+    kind: Kind = "oracle" if part.oracle else "no-oracle" if question.question.answerable else "unanswerable"
     lesson = Lesson(
         id=f"{question.id}~{seed}",
         question_id=question.id,
         kind=kind,
         prompt=builder.build(question.question.question, shown),
-        target=wanted,
+        target=_wanted(part, shown, recipe),  # numbers are written after the shuffle
         passages=tuple(passage.id for passage in shown),
-        oracle=tuple(oracle),
+        oracle=part.oracle,
+        group=of[0].question.id if len(of) > 1 else "",
+        copy=copy,
     )
     left = {passage.id for passage in shown}
     return Made(lesson, len(candidates) - len(shown), tuple(kind for name, kind in drawn if name in left))

@@ -17,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from ragraft.models.spans import QueryBlock
+
 NAME = "ragraft_cpu"
 BLOCK = 128
 
@@ -74,9 +76,13 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    blocks: Sequence[QueryBlock] | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """query (b, heads, n, d); key (b, groups, m, d), value (b, groups, m, v) with m >= n → (b, n, heads, v)."""
+    """query (b, heads, n, d); key (b, groups, m, d), value (b, groups, m, v) with m >= n → (b, n, heads, v).
+
+    `blocks` say what each query sees where that is not simply all before it (models/spans.py).
+    """
     if dropout or not getattr(module, "is_causal", True):
         result: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
@@ -85,10 +91,13 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
     batch, heads, length, width = query.shape
     groups = key.shape[1]
     query = (query * (scaling or width**-0.5)).reshape(batch, groups, heads // groups, length, width)
+    if blocks is not None:
+        parts = [_tree_block(query[:, :, :, block.start : block.end], key, value, block) for block in blocks]
+        return torch.cat(parts, dim=3).flatten(1, 2).transpose(1, 2), None
     before = key.shape[2] - length
     layers = _SHARED.get()
     prefix = layers[module.layer_idx] if layers is not None else None
-    blocks = [
+    rows = [
         _block(
             query[:, :, :, start : start + BLOCK],
             (key, value),
@@ -98,7 +107,7 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
         )
         for start in range(0, length, BLOCK)
     ]
-    return torch.cat(blocks, dim=3).flatten(1, 2).transpose(1, 2), None
+    return torch.cat(rows, dim=3).flatten(1, 2).transpose(1, 2), None
 
 
 def _block(
@@ -130,3 +139,23 @@ def _block(
     late = shares[..., seen:].reshape(batch, groups, share * length, end)
     part = torch.matmul(early, prefix[1]).view(groups, batch, share, length, -1).transpose(0, 1)
     return part + torch.matmul(late, values).view(batch, groups, share, length, -1)
+
+
+def _tree_block(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, block: QueryBlock) -> torch.Tensor:
+    """Queries (b, groups, heads per group, n, d) against the block's trunk, then against its own run of keys."""
+    batch, groups, share, length, width = query.shape
+    first, last = block.trunk
+    if last == block.own:  # the trunk lies right before: one run
+        keys, values = (tensor[:, :, first : block.end] for tensor in (key, value))
+    elif first == last:
+        keys, values = (tensor[:, :, block.own : block.end] for tensor in (key, value))
+    else:
+        keys, values = (
+            torch.cat([tensor[:, :, first:last], tensor[:, :, block.own : block.end]], dim=2) for tensor in (key, value)
+        )
+    scores = torch.matmul(query.reshape(batch, groups, share * length, width), keys.transpose(2, 3))
+    scores = scores.view(batch, groups, share, length, -1)
+    bias = scores.new_zeros(length, scores.shape[-1])
+    bias[:, last - first :].masked_fill_(block.hidden, float("-inf"))
+    shares = torch.softmax(scores + bias, dim=-1).view(batch, groups, share * length, -1)
+    return torch.matmul(shares, values).view(batch, groups, share, length, -1)

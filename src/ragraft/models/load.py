@@ -75,15 +75,17 @@ def open_model(model: str, *, precision: Precision = "auto", device: str | None 
     return network, load_tokenizer(folder)
 
 
-def load_network(folder: Path, dtype: torch.dtype) -> Any:
-    """The causal language model in `folder`, on the CPU."""
+def load_network(folder: Path, dtype: torch.dtype, quantized: Any = None) -> Any:
+    """The causal language model in `folder`, on the CPU; with a quantization config, where that puts it."""
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, **({"quantization_config": quantized} if quantized else {})
+        )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise SourceError(f"transformers cannot open the model in {folder}: {first_line(error)}") from error
 

@@ -6,15 +6,16 @@ Knows methods and settings; knows no tokenizer's or model's kind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.containment import Containment
+from ragraft.methods.grouping import group_parts
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Recipe, make_lesson, plan_kinds
+from ragraft.methods.raft import Made, Part, Recipe, choose_oracle, make_group, plan_kinds
 from ragraft.methods.retrieve import IndexRetriever
 from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
 from ragraft.workspace import Exam, Folder, Index, Lessons
@@ -36,9 +37,9 @@ def synthesize(
         index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder
     )
     train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
-    lessons, rejected = workshop.make(train, variants=settings.variants)
+    lessons, rejected = workshop.make(train, copies=settings.copies)
     held_out, spared = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
-    validation, unusable = workshop.make(held_out, variants=1)
+    validation, unusable = workshop.make(held_out, copies=1)
     rejected += unusable
     rejected += [Rejected(question.id, "over synthesize.max_questions") for question in left_out]
     rejected += [Rejected(question.id, "over synthesize.max_validation") for question in spared]
@@ -79,32 +80,37 @@ class _Workshop:
             abstention=prompt.abstention,
         )
 
-    def make(self, questions: Sequence[ExamQuestion], *, variants: int) -> tuple[list[Made], list[Rejected]]:
-        """Lessons in the order of the questions, a round of all questions for each variant."""
+    def make(self, questions: Sequence[ExamQuestion], *, copies: int) -> tuple[list[Made], list[Rejected]]:
+        """Lessons of all questions, a round for each copy; those on the same documents stand together."""
         if not questions:
             return [], []
         ranked = self._retriever.rank([question.question.question for question in questions], self._pool, "hybrid")
+        rankings = [[hit.id for hit in hits] for hits in ranked]
+        answering = [self._answering(question) for question in questions]
         made: list[Made] = []
         rejected: list[Rejected] = []
-        for variant in range(variants):
-            kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + variant)
-            for question, hits in zip(questions, ranked, strict=True):
-                answering = self._answering(question)
-                lesson = make_lesson(
+        for copy in range(copies):
+            kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + copy)
+            parts = [
+                Part(
                     question,
-                    with_oracle=kinds[question.id],
-                    chunks=self._chunks,
-                    ranked=[hit.id for hit in hits],
-                    recipe=self._recipe,
-                    builder=self._builder,
-                    answers_it=answering.__contains__,
-                    seed=f"{self._settings.seed}.{variant}",
+                    tuple(choose_oracle(question, self._chunks)) if kinds[question.id] else (),
+                    ranking,
+                    answers.__contains__,
                 )
-                if isinstance(lesson, Rejected):
-                    rejected.append(lesson)
-                else:
-                    made.append(lesson)
+                for question, ranking, answers in zip(questions, rankings, answering, strict=True)
+            ]
+            for lesson in self._lessons(parts, copy):
+                (rejected if isinstance(lesson, Rejected) else made).append(lesson)  # type: ignore[arg-type]
         return made, rejected
+
+    def _lessons(self, parts: Sequence[Part], copy: int) -> Iterator[Made | Rejected]:
+        seed = f"{self._settings.seed}.{copy}"
+        most = 1 + self._settings.distractors[1]
+        for group in group_parts(parts, size=self._settings.group, documents=most, seed=seed):
+            yield from make_group(
+                group, chunks=self._chunks, recipe=self._recipe, builder=self._builder, seed=seed, copy=copy
+            )
 
     def _answering(self, question: ExamQuestion) -> set[str]:
         """Chunks that hold an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
@@ -124,6 +130,8 @@ def _counts(
         "lessons": len(lessons),
         "validation lessons": len(validation),
         "rejected": len(rejected),
+        "document sets": len({(made.lesson.copy, made.lesson.passages) for made in lessons}),
+        "largest group": max(Counter((made.lesson.copy, made.lesson.group or made.lesson.id) for made in lessons).values()),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
         "quoting lessons": sum('"' in made.lesson.target for made in lessons),

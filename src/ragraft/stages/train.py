@@ -17,7 +17,9 @@ METHOD = "raft"
 JOB = "job.json"
 CARD = "checkpoint.json"
 # LoRA's best rate is about ten times that of all parameters (Biderman et al. 2024; Schulman 2025).
-RATES = {"lora": 5e-4, "full": 5e-5}
+ADAPTER_RATE, FULL_RATE = 5e-4, 5e-5
+# Enough to fill the processor; more only takes memory.
+CPU_PACK, PACK = 2048, 8192
 
 
 def train(
@@ -41,6 +43,7 @@ def train(
         {
             "steps": card["steps"],
             "tokens": card["tokens"],
+            "sharing": card["sharing"],
             "minutes": round(card["seconds"] / 60, 1),
             "validation loss": None if loss is None else round(loss, 3),
         },
@@ -50,9 +53,8 @@ def train(
 
 def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Mapping[str, Any]) -> dict[str, Any]:
     """All that decides the weights, settled now: a resumed job must not see other defaults."""
-    here = base["device"] == "cpu"
-    micro_batch = settings.micro_batch or (1 if here else _largest_divisor(settings.batch, 8))
-    kept = ("tuning", "rank", "dropout", "epochs", "batch", "warmup", "weight_decay", "max_grad_norm", "precision")
+    kept = ("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm")
+    kept += ("checkpointing", "patience", "average", "precision", "save_every", "seed", "processes")
     return {
         "base": base["source"],
         "base_identity": base["identity"],
@@ -63,14 +65,8 @@ def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Ma
         "data": hash_file(lessons.folder.file("lessons.jsonl")),
         **{key: getattr(settings, key) for key in kept},
         "alpha": settings.alpha or 2.0 * settings.rank,
-        "learning_rate": settings.learning_rate or RATES[settings.tuning],
-        "micro_batch": micro_batch,
-        "save_every": settings.save_every,
-        "seed": settings.seed,
+        "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
+        "pack_tokens": settings.pack_tokens or (CPU_PACK if base["device"] == "cpu" else PACK),
         "threads": base["threads"],
         "max_tokens": min(prompt.max_tokens, base["window"]),
     }
-
-
-def _largest_divisor(number: int, most: int) -> int:
-    return next(size for size in range(min(number, most), 0, -1) if number % size == 0)

@@ -28,21 +28,30 @@ class Job:
     validation: str
     data: str
     """Digest of the lessons file."""
-    tuning: Literal["lora", "full"]
+    tuning: Literal["lora", "rslora", "dora", "qlora", "full"]
     rank: int
     alpha: float
     dropout: float
     learning_rate: float
     epochs: float
     batch: int
-    micro_batch: int
+    """Questions in an optimizer step."""
+    pack_tokens: int
+    """Tokens in a forward pass."""
+    share: bool
+    """Whether rows of a group share their trunk."""
+    mean: Literal["token", "row"]
     warmup: float
     weight_decay: float
     max_grad_norm: float
+    checkpointing: bool
+    patience: int | None
+    average: float | None
     precision: Literal["auto", "bf16", "fp32"]
     save_every: int
     seed: int
     threads: int
+    processes: int
     max_tokens: int
 
 

@@ -1,185 +1,102 @@
-"""The optimizer loop: transformers.Trainer with our rows, our objective, our progress and our resume points."""
+"""The optimizer loop: transformers.Trainer over planned steps of packed trees. Knows packs; knows nothing of lessons."""
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-import time
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainingArguments
 
-from ragraft.errors import TrainingError
-from ragraft.models.chat import ChatTokenizer
-from ragraft.training.job import COMPLETE, STEPS, Job
-from ragraft.training.objective import completion_loss
-from ragraft.training.rows import IGNORED, Row, collate
-
-METRICS = "metrics.jsonl"
+from ragraft.training.job import STEPS, Job
+from ragraft.training.layout import Mean, Pack, lay_out_step
+from ragraft.training.packing import Step
+from ragraft.training.progress import Progress
 
 
-class CompletionTrainer(Trainer):
-    """Trainer with the completion-only objective, averaged over all answer tokens of an optimizer step."""
+class Steps(Dataset):  # type: ignore[type-arg]
+    """The planned steps, laid out when they are asked for."""
+
+    def __init__(self, steps: Sequence[Step], mean: Mean) -> None:
+        self._steps, self._mean = steps, mean
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        step = self._steps[place]
+        packs = lay_out_step(step, self._mean)
+        return {"packs": packs, "questions": step.questions}
+
+
+class TreeTrainer(Trainer):
+    """Trainer whose batch is a whole optimizer step: its packs are computed one by one, their losses adding up.
+
+    Every process holds the same plan and takes its share of a step's packs, so the step's loss and gradient don't
+    depend on the number of processes.
+    """
 
     def __init__(self, *args: Any, saw: Callable[[dict[str, Any]], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._saw = saw
-        # Asks for the step's token count, so that accumulated micro-batches weigh by their tokens.
-        self.model_accepts_loss_kwargs = True
 
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        # Counted here, not where batches are made: those are fetched ahead, and a resumed run would count otherwise.
+    def get_train_dataloader(self) -> Any:
+        # Not through accelerate, which would give each process other steps.
+        return DataLoader(self.train_dataset, batch_size=1, shuffle=False, collate_fn=_first)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        return 0  # an estimate by padded batches would be wrong for trees
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+        """Loss and gradient of one planned step."""
+        model.train()
+        # Counted here, not where steps are laid out: those are fetched ahead.
         self._saw(inputs)
-        total = completion_loss(model, inputs)
-        count = num_items_in_batch if num_items_in_batch is not None else (inputs["labels"] != IGNORED).sum()
-        loss = total / count
-        if self.args.average_tokens_across_devices and num_items_in_batch is not None:
-            loss = loss * self.accelerator.num_processes
-        return (loss, None) if return_outputs else loss
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        mine = inputs["packs"][rank::world]
+        if not mine:  # fewer packs than processes: join the others' reduction with nothing
+            mine = [_weightless(inputs["packs"][0])]
+        total = torch.zeros((), device=self.args.device)
+        for number, pack in enumerate(mine):
+            last = number + 1 == len(mine)
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    loss = model(pack)
+                # Gradients are averaged over processes; the plan's weights already add up to 1 over all of them.
+                self.accelerator.backward(loss * world)
+            total += loss.detach().to(total.dtype)
+        return self.accelerator.reduce(total, "sum") if world > 1 else total
 
     @torch.no_grad()
-    def validation_loss(self, rows: list[Row], batch: int, pad: int) -> float:
-        """Mean negative log-likelihood of the validation answers' tokens, in nats."""
+    def mean_loss(self, packs: Sequence[Pack]) -> float:
+        """Mean negative log-likelihood of all learned tokens of packs whose weights add up to 1, in nats."""
         self.model.eval()
-        total, count = 0.0, 0
-        for start in range(0, len(rows), batch):
-            inputs = self._prepare_inputs(collate(rows[start : start + batch], pad))
-            with self.compute_loss_context_manager():
-                total += float(completion_loss(self.model, inputs))
-            count += int((inputs["labels"] != IGNORED).sum())
+        with self.compute_loss_context_manager():
+            total = sum(float(self.model(pack)) for pack in packs)
         self.model.train()
-        return total / count
+        return total
 
 
-class Progress(TrainerCallback):
-    """Writes metrics.jsonl as training goes, shows the bar, measures validation loss, marks resume points as whole."""
+def _first(batch: list[Any]) -> Any:
+    return batch[0]
 
-    def __init__(self, folder: Path, *, resume_step: int) -> None:
-        self.folder = folder
-        self.tokens = 0
-        self.seconds_before = 0.0
-        self.validation_loss: float | None = None
-        self.validate: Any = None
-        self._step_tokens = 0
-        self._measured = -1
-        self._go_on(resume_step)
-        self._bar = Bar(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
 
-    def saw(self, batch: dict[str, Any]) -> None:
-        """Count a micro-batch's tokens."""
-        self._step_tokens += int(batch["input_ids"].numel())
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._bar.start()
-        self._task = self._bar.add_task("train", total=state.max_steps, completed=state.global_step, facts="")
-        self._clock = self._began = time.monotonic()
-        # At the start, and after a stop between an epoch's last save and its end.
-        if float(state.epoch or 0.0).is_integer():
-            self._measure(state)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == state.max_steps:
-            control.should_save = False  # the checkpoint itself follows
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if not logs or "loss" not in logs:
-            return
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"The loss became {logs['loss']} at step {state.global_step}; lower train.learning_rate, "
-                "or set train.precision=fp32, and run again"
-            )
-        now = time.monotonic()
-        speed = self._step_tokens / max(now - self._clock, 1e-9)
-        self.tokens += self._step_tokens
-        self._write(
-            {
-                "step": state.global_step,
-                "epoch": round(state.epoch or 0.0, 4),
-                "loss": logs["loss"],
-                "learning_rate": logs["learning_rate"],
-                "grad_norm": logs.get("grad_norm"),
-                "tokens": self.tokens,
-                "tokens_per_second": round(speed, 1),
-                "seconds": round(self.seconds_before + now - self._began, 2),
-            }
-        )
-        facts = f"loss {logs['loss']:.3f} · {speed:,.0f} tokens/s ·"
-        self._bar.update(self._task, completed=state.global_step, facts=facts)
-        self._clock, self._step_tokens = now, 0
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._measure(state)
-        self._clock = time.monotonic()
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        (self.folder / STEPS / f"checkpoint-{state.global_step}" / COMPLETE).touch()
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._measure(state)
-        self._bar.stop()
-
-    def _measure(self, state: Any) -> None:
-        if self.validate is None or self._measured == state.global_step:
-            return
-        self._measured = state.global_step
-        self.validation_loss = self.validate()
-        epoch = round(state.epoch or 0.0, 4)
-        self._write({"step": state.global_step, "epoch": epoch, "validation_loss": self.validation_loss})
-
-    def _write(self, row: dict[str, Any]) -> None:
-        with (self.folder / METRICS).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
-
-    def _go_on(self, resume_step: int) -> None:
-        """Forget what a killed process wrote after the resume point: those steps are done again."""
-        place = self.folder / METRICS
-        lines = place.read_text("utf-8").splitlines() if place.exists() else []
-        rows = [json.loads(line) for line in lines if line.endswith("}")]  # the last one may be half-written
-        kept = [row for row in rows if row["step"] <= resume_step] if resume_step else []
-        place.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        for row in kept:
-            self.tokens = row.get("tokens", self.tokens)
-            self.seconds_before = row.get("seconds", self.seconds_before)
-            if "validation_loss" in row:
-                self.validation_loss, self._measured = row["validation_loss"], row["step"]
+def _weightless(pack: Pack) -> Pack:
+    return Pack(pack.ids, pack.places, pack.spans, pack.kept, pack.wanted, torch.zeros_like(pack.weights))
 
 
 def make_trainer(
-    network: Any,
-    job: Job,
-    rows: list[Row],
-    validation: list[Row],
-    *,
-    tokenizer: ChatTokenizer,
-    device: str,
-    bf16: bool,
-    progress: Progress,
-) -> CompletionTrainer:
+    network: Any, job: Job, steps: Sequence[Step], *, device: str, bf16: bool, progress: Progress
+) -> TreeTrainer:
     """The Trainer of a job, ready to train or to resume."""
     arguments = TrainingArguments(
         output_dir=str(progress.folder / STEPS),
-        per_device_train_batch_size=job.micro_batch,
-        gradient_accumulation_steps=job.batch // job.micro_batch,
-        num_train_epochs=job.epochs,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=1,
+        # The plan holds all epochs: for Trainer they are one, so that a resume point is a place in the plan.
+        num_train_epochs=1,
         learning_rate=job.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=job.warmup,
@@ -195,24 +112,21 @@ def make_trainer(
         eval_strategy="no",
         logging_steps=1,
         logging_first_step=True,
+        # Off: it would hide a loss that is no number.
+        logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
         remove_unused_columns=False,
-        dataloader_pin_memory=device == "cuda",
+        ddp_find_unused_parameters=False,
     )
-    pad = int(tokenizer.tokenizer.pad_token_id)
-
-    trainer = CompletionTrainer(
+    trainer = TreeTrainer(
         model=network,
         args=arguments,
-        train_dataset=rows,
-        data_collator=partial(collate, pad=pad),
+        train_dataset=Steps(steps, job.mean),
         callbacks=[progress],
         saw=progress.saw,
     )
     for noisy in ("PrinterCallback", "ProgressCallback"):
         for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == noisy]:
             trainer.remove_callback(callback)
-    if validation:
-        progress.validate = partial(trainer.validation_loss, validation, job.micro_batch, pad)
     return trainer

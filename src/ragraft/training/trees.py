@@ -1,0 +1,130 @@
+"""Lessons as token trees: a trunk of shared tokens, and branches that learn. Knows tokens; knows nothing of documents.
+
+Rows of one group are rendered whole and then share their common beginning, so a tree holds exactly the tokens of its
+rows: where tokenizing the parts would differ from tokenizing the whole, the trunk ends before.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragraft.errors import TrainingError
+from ragraft.models.chat import ChatTokenizer
+from ragraft.records import prompt_from_json
+
+# A shorter common beginning isn't worth a mask.
+SHORTEST_TRUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training row: the model reads `ids`, and learns those from `answer_from` on (never the first)."""
+
+    ids: tuple[int, ...]
+    answer_from: int
+    group: str = ""
+    """Rows of one group, in one copy, are told to share their beginning; an empty group shares nothing."""
+    copy: int = 0
+    """Which variant of its lesson this is: epoch e reads copy e mod the number of copies."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What a row adds to its trunk."""
+
+    ids: tuple[int, ...]
+    answer_from: int
+    """Offset in `ids` of the first token that is learned; without a trunk at least 1."""
+    weight: float
+
+    @property
+    def learned(self) -> int:
+        return len(self.ids) - self.answer_from
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A trunk and its branches; a single row is a branch on no trunk."""
+
+    trunk: tuple[int, ...]
+    branches: tuple[Branch, ...]
+    copy: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are computed."""
+        return len(self.trunk) + sum(len(branch.ids) for branch in self.branches)
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens that its rows would hold, each by itself."""
+        return sum(len(self.trunk) + len(branch.ids) for branch in self.branches)
+
+    @property
+    def depth(self) -> int:
+        """Tokens of its longest row."""
+        return len(self.trunk) + max(len(branch.ids) for branch in self.branches)
+
+
+def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row]:
+    """Render a JSONL file of lessons. Raises TrainingError on a row over `max_tokens`: nothing is cut."""
+    rows = []
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            data = json.loads(line)
+            prompt = tokenizer.render(prompt_from_json(data["prompt"]))
+            ids = (*prompt, *tokenizer.target_ids(data["target"]))
+            if len(ids) > max_tokens:
+                raise TrainingError(f"Lesson {data['id']} has {len(ids)} tokens, more than the window of {max_tokens}")
+            more = {key: data[key] for key in ("group", "copy", "weight") if key in data}
+            rows.append(Row(ids, len(prompt), **more))
+    return rows
+
+
+def grow_trees(rows: Iterable[Row], *, share: bool = True) -> list[Tree]:
+    """Trees of the rows, in the order of each group's first row; without `share` every row is a tree of its own."""
+    groups: dict[tuple[int, str], list[Row]] = {}
+    for number, row in enumerate(rows):
+        key = row.group if row.group and share else f"\0{number}"
+        groups.setdefault((row.copy, key), []).append(row)
+    return [_tree(members) for members in groups.values()]
+
+
+def split_tree(tree: Tree, budget: int) -> list[Tree]:
+    """Trees of at most `budget` tokens with the same branches, the trunk repeated; a longer row stays whole."""
+    if tree.tokens <= budget:
+        return [tree]
+    parts: list[list[Branch]] = [[]]
+    room = budget - len(tree.trunk)
+    for branch in tree.branches:
+        if parts[-1] and sum(len(one.ids) for one in parts[-1]) + len(branch.ids) > room:
+            parts.append([])
+        parts[-1].append(branch)
+    return [Tree(tree.trunk, tuple(part), tree.copy) for part in parts]
+
+
+def unshared(tree: Tree) -> list[Tree]:
+    """The tree's rows, each by itself."""
+    cut = len(tree.trunk)
+    return [
+        Tree((), (Branch((*tree.trunk, *branch.ids), cut + branch.answer_from, branch.weight),), tree.copy)
+        for branch in tree.branches
+    ]
+
+
+def _tree(rows: Sequence[Row]) -> Tree:
+    cut = _shared(rows) if len(rows) > 1 else 0
+    branches = tuple(Branch(row.ids[cut:], row.answer_from - cut, row.weight) for row in rows)
+    return Tree(rows[0].ids[:cut], branches, rows[0].copy)
+
+
+def _shared(rows: Sequence[Row]) -> int:
+    """Length of the common beginning; each branch keeps the token before its first learned one, which predicts it."""
+    columns = zip(*(row.ids[: row.answer_from - 1] for row in rows), strict=False)
+    length = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
+    return length if length >= SHORTEST_TRUNK else 0
