@@ -118,9 +118,7 @@ def make_group(
     ]
 
 
-def _too_long(
-    part: Part, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder
-) -> int | None:
+def _too_long(part: Part, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder) -> int | None:
     """Tokens of the wanted answer where there is no room for it."""
     wanted = _wanted(part, [chunks[name] for name in part.oracle], recipe)
     tokens = builder.tokenizer.count(wanted) + 1

@@ -131,7 +131,9 @@ def _counts(
         "validation lessons": len(validation),
         "rejected": len(rejected),
         "document sets": len({(made.lesson.copy, made.lesson.passages) for made in lessons}),
-        "largest group": max(Counter((made.lesson.copy, made.lesson.group or made.lesson.id) for made in lessons).values()),
+        "largest group": max(
+            Counter((made.lesson.copy, made.lesson.group or made.lesson.id) for made in lessons).values()
+        ),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
         "quoting lessons": sum('"' in made.lesson.target for made in lessons),

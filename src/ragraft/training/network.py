@@ -11,6 +11,7 @@ import torch
 from ragraft.errors import TrainingError
 from ragraft.models.attention import use_cpu_attention
 from ragraft.models.load import load_network, pick_dtype
+from ragraft.training.fused import fuse_layers
 from ragraft.training.job import Job
 from ragraft.training.layout import Pack
 from ragraft.training.objective import logits_loss, weighted_loss
@@ -46,6 +47,7 @@ def open_for_tuning(job: Job, device: str, deepest: int) -> Opened:
     if job.checkpointing:
         network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     tuned = network if job.tuning == "full" else _with_adapter(network, job)
+    fuse_layers(tuned)
     tell_loss(tuned, reading)
     return Opened(tuned, reading, bf16)
 

@@ -24,7 +24,7 @@ def weighted_loss(hidden: Any, head: Any, wanted: Any, weights: Any) -> Any:
 
 def logits_loss(logits: Any, wanted: Any, weights: Any) -> Any:
     """The same from logits (m, vocabulary)."""
-    losses = cross_entropy(_widened(logits), wanted, reduction="none")
+    losses = cross_entropy(widened(logits), wanted, reduction="none")
     return (losses * weights.to(losses.dtype)).sum()
 
 
@@ -39,10 +39,10 @@ class _LinearLoss(torch.autograd.Function):
         table, rows = weight.to(narrow), hidden.to(narrow)  # once, and not chunk by chunk
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         grad_weight = torch.zeros_like(weight) if needs_weight else None
-        total = _widened(hidden.new_zeros(()))
+        total = widened(hidden.new_zeros(()))
         for start in range(0, len(hidden), CHUNK):
             piece = slice(start, start + CHUNK)
-            logits = _widened(rows[piece] @ table.T)
+            logits = widened(rows[piece] @ table.T)
             share = weights[piece, None].to(logits.dtype)
             scores = logits.log_softmax(-1)
             places = wanted[piece, None]
@@ -71,6 +71,6 @@ class _LinearLoss(torch.autograd.Function):
         )
 
 
-def _widened(tensor: Any) -> Any:
+def widened(tensor: Any) -> Any:
     """At least float32."""
     return tensor if tensor.dtype is torch.float64 else tensor.float()

@@ -89,9 +89,7 @@ def _is_exact(network: Any, reading: Reading) -> bool:
     """Whether a small pack says of every branch what its row says alone; False too where the network refuses it."""
     draw = torch.Generator().manual_seed(0)
     vocabulary = int(_text_config(network).vocab_size)
-    trunk, *branches = (
-        torch.randint(3, vocabulary, (size,), generator=draw).to(network.device) for size in (12, 6, 9)
-    )
+    trunk, *branches = (torch.randint(3, vocabulary, (size,), generator=draw).to(network.device) for size in (12, 6, 9))
     was_training = network.training
     network.eval()
     try:
