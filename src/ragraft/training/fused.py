@@ -13,6 +13,8 @@ import torch
 
 from ragraft.training.objective import widened
 
+NORMS = ("LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm", "SmolLM3RMSNorm")
+
 
 def fuse_layers(network: Any) -> int:
     """Replace the forward of every layer that one of these is equal to; returns how many were."""

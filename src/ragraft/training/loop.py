@@ -1,4 +1,4 @@
-"""The optimizer loop: transformers.Trainer over planned steps of packed trees. Knows packs; knows nothing of lessons."""
+"""The optimizer loop: transformers.Trainer over planned steps of packed trees. Knows packs, not lessons."""
 
 from __future__ import annotations
 

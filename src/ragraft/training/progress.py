@@ -121,10 +121,9 @@ class Progress(TrainerCallback):
         if self.watch.validate is None or step in self._measured:
             return
         loss = self.watch.validate()
-        if self.best is None or loss < self.best[0]:
-            if self.watch.keep_best:
-                self.watch.keep_best()
         self._note_validation(loss, step)
+        if self.watch.keep_best and self.best == (loss, step):
+            self.watch.keep_best()
         self._write({"step": step, "epoch": self._epoch(step), "validation_loss": loss})
         if self.watch.patience is not None and self._worse >= self.watch.patience:
             control.should_training_stop = True
