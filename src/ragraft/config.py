@@ -149,7 +149,7 @@ class TrainConfig(Section):
     batch: int = Field(8, ge=1)
     """Questions in an optimizer step; a group is never torn, so that a step can hold a few more."""
     pack_tokens: int | None = Field(None, ge=16)
-    """Tokens in a forward pass; 1024 on a CPU and 8192 elsewhere when left out. A longer lesson gets its own."""
+    """Tokens in a forward pass; 2048 on a CPU and 8192 elsewhere when left out. A longer lesson gets its own."""
     share: bool = True
     """False reads each lesson by itself, as other trainers do: the same loss and weights, more work."""
     mean: Literal["token", "row"] = "token"

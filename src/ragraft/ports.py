@@ -107,6 +107,8 @@ class TrainJob:
     """A training job: a folder that holds job.json and the rows, and gets the result."""
 
     folder: Path
+    processes: int = 1
+    """How many processes of one machine carry it out."""
 
 
 @dataclass(frozen=True, slots=True)

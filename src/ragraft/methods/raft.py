@@ -10,7 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
+from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.target import abstain, find_quotes, write_target
 from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
@@ -103,12 +105,14 @@ def make_group(
     long = {part.question.id: tokens for part in parts if (tokens := _too_long(part, chunks, recipe, builder))}
     kept = [part for part in parts if part.question.id not in long]
     oracle = list(dict.fromkeys(name for part in kept for name in part.oracle))
-    drawn = _distractors(kept, len(oracle), chunks, recipe, order) if kept else []
+    drawn = _distractors(kept, chunks, recipe=recipe, order=order) if kept else []
     # Least useful last: what does not fit the budget is dropped from the end.
     candidates = [*(chunks[name] for name in oracle), *(chunks[name] for name, _ in drawn)]
-    shown = candidates
-    for part in kept:
-        shown = list(builder.fit(part.question.question.question, shown, keep=oracle).passages)
+    shown = _fit_all(kept, candidates, builder, keep=oracle)
+    if not shown and len(kept) > 1:  # alone, or among fewer, they may find room
+        half = len(parts) // 2
+        made = partial(make_group, chunks=chunks, recipe=recipe, builder=builder, seed=seed, copy=copy)
+        return [*made(parts[:half]), *made(parts[half:])]
     order.shuffle(shown)
     return [
         Rejected(part.question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
@@ -116,6 +120,21 @@ def make_group(
         else _lesson(part, shown, candidates, drawn, recipe=recipe, builder=builder, seed=seed, copy=copy, of=parts)
         for part in parts
     ]
+
+
+def _fit_all(
+    parts: Sequence[Part], candidates: Sequence[Passage], builder: PromptBuilder, *, keep: Sequence[str]
+) -> list[Passage]:
+    """The passages that fit beside each of the questions; none where several questions' oracles don't together."""
+    shown = list(candidates)
+    for part in parts:
+        try:
+            shown = list(builder.fit(part.question.question.question, shown, keep=keep).passages)
+        except ConfigError:
+            if len(parts) == 1:
+                raise
+            return []
+    return shown
 
 
 def _too_long(part: Part, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder) -> int | None:
@@ -132,15 +151,16 @@ def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
 
 
 def _distractors(
-    parts: Sequence[Part], oracles: int, chunks: Mapping[str, Passage], recipe: Recipe, order: random.Random
+    parts: Sequence[Part], chunks: Mapping[str, Passage], *, recipe: Recipe, order: random.Random
 ) -> list[tuple[str, str]]:
     """Chunk ids with their kinds; as many as bring the documents to the number drawn for a lesson."""
     documents = 1 + order.randint(*recipe.distractors)
+    oracles = len({name for part in parts for name in part.oracle})
     own = {name for part in parts for name in part.question.oracle}
-    texts = [_shingles(chunks[name].text) for name in sorted(own)]
+    texts = [chunks[name].text for name in sorted(own)]
 
     def unfit(name: str) -> bool:
-        return any(part.answers_it(name) for part in parts) or _repeats(chunks[name].text, texts)
+        return any(part.answers_it(name) for part in parts) or repeats(chunks[name].text, texts)
 
     def together(first: int, last: int | None) -> list[str]:
         return list(dict.fromkeys(name for part in parts for name in part.ranked[first:last]))
@@ -234,12 +254,13 @@ def _pick(pool: Sequence[str], barred: set[str], order: random.Random, unfit: Ca
     return None
 
 
-def _shingles(text: str) -> set[tuple[str, ...]]:
-    words = text.split()
-    return {tuple(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1))}
-
-
-def _repeats(text: str, oracle: Sequence[set[tuple[str, ...]]]) -> bool:
-    """Whether a text nearly repeats an oracle: half of the shorter one's shingles stand in the other."""
+def repeats(text: str, others: Sequence[str]) -> bool:
+    """Whether a text nearly repeats another: half of the shorter one's shingles stand in the longer."""
     mine = _shingles(text)
-    return any(len(mine & other) >= NEAR_REPEAT * min(len(mine), len(other)) for other in oracle)
+    return any(len(mine & theirs) >= NEAR_REPEAT * min(len(mine), len(theirs)) for theirs in map(_shingles, others))
+
+
+@lru_cache(maxsize=4096)  # an oracle is compared with every distractor that is tried
+def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+    words = text.split()
+    return frozenset(tuple(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1)))

@@ -100,14 +100,16 @@ class _Workshop:
                 )
                 for question, ranking, answers in zip(questions, rankings, answering, strict=True)
             ]
-            for lesson in self._lessons(parts, copy):
-                (rejected if isinstance(lesson, Rejected) else made).append(lesson)  # type: ignore[arg-type]
+            lessons = list(self._lessons(parts, copy))
+            made += [lesson for lesson in lessons if isinstance(lesson, Made)]
+            rejected += [lesson for lesson in lessons if isinstance(lesson, Rejected)]
         return made, rejected
 
     def _lessons(self, parts: Sequence[Part], copy: int) -> Iterator[Made | Rejected]:
         seed = f"{self._settings.seed}.{copy}"
         most = 1 + self._settings.distractors[1]
-        for group in group_parts(parts, size=self._settings.group, documents=most, seed=seed):
+        groups = group_parts(parts, chunks=self._chunks, size=self._settings.group, documents=most, seed=seed)
+        for group in groups:
             yield from make_group(
                 group, chunks=self._chunks, recipe=self._recipe, builder=self._builder, seed=seed, copy=copy
             )
@@ -125,15 +127,14 @@ def _counts(
     """What the report tells about the lessons."""
     kinds = Counter(made.lesson.kind for made in lessons)
     origins = Counter(kind for made in lessons for kind in made.kinds)
+    groups = Counter((made.lesson.copy, made.lesson.group or made.lesson.id) for made in lessons)
     places = Counter(made.lesson.passages.index(made.lesson.oracle[0]) + 1 for made in lessons if made.lesson.oracle)
     return {
         "lessons": len(lessons),
         "validation lessons": len(validation),
         "rejected": len(rejected),
         "document sets": len({(made.lesson.copy, made.lesson.passages) for made in lessons}),
-        "largest group": max(
-            Counter((made.lesson.copy, made.lesson.group or made.lesson.id) for made in lessons).values()
-        ),
+        "largest group": max(groups.values()),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
         "quoting lessons": sum('"' in made.lesson.target for made in lessons),

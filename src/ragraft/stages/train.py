@@ -18,6 +18,10 @@ JOB = "job.json"
 CARD = "checkpoint.json"
 # LoRA's best rate is about ten times that of all parameters (Biderman et al. 2024; Schulman 2025).
 ADAPTER_RATE, FULL_RATE = 5e-4, 5e-5
+AS_SET = (
+    *("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm"),
+    *("checkpointing", "patience", "average", "precision", "save_every", "seed", "processes"),
+)
 # Enough to fill the processor; more only takes memory.
 CPU_PACK, PACK = 2048, 8192
 
@@ -30,7 +34,7 @@ def train(
     if not work.has(JOB):
         work.write_json(JOB, _job(lessons, settings, prompt, {**backends.model_facts(), **backends.machine_facts()}))
     if not work.has(CARD):
-        outcome = backends.launcher.launch(backends.trainer.command(TrainJob(work.path)))
+        outcome = backends.launcher.launch(backends.trainer.command(TrainJob(work.path, settings.processes)))
         if outcome.returncode or not work.has(CARD):
             raise TrainingError(
                 f"Training stopped before its end ({outcome.message or 'no checkpoint was written'}); "
@@ -53,8 +57,6 @@ def train(
 
 def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Mapping[str, Any]) -> dict[str, Any]:
     """All that decides the weights, settled now: a resumed job must not see other defaults."""
-    kept = ("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm")
-    kept += ("checkpointing", "patience", "average", "precision", "save_every", "seed", "processes")
     return {
         "base": base["source"],
         "base_identity": base["identity"],
@@ -63,7 +65,7 @@ def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Ma
         "lessons": str(lessons.folder.file("lessons.jsonl")),
         "validation": str(lessons.folder.file("validation.jsonl")),
         "data": hash_file(lessons.folder.file("lessons.jsonl")),
-        **{key: getattr(settings, key) for key in kept},
+        **{key: getattr(settings, key) for key in AS_SET},
         "alpha": settings.alpha or 2.0 * settings.rank,
         "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
         "pack_tokens": settings.pack_tokens or (CPU_PACK if base["device"] == "cpu" else PACK),

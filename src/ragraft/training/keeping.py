@@ -10,8 +10,10 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from ragraft.training.job import STEPS
+from ragraft.training.processes import is_first
 
-BEST = "best.safetensors"
+# Among the resume points, which go when the checkpoint is there.
+BEST = f"{STEPS}/best.safetensors"
 AVERAGE = "average.safetensors"
 
 
@@ -21,20 +23,24 @@ def trainable(network: Any) -> dict[str, torch.Tensor]:
 
 
 def put_aside(network: Any, place: Path) -> None:
-    """Write the trainable parameters, by rename."""
+    """Write the trainable parameters, by rename; of several processes, the first does."""
+    if not is_first():
+        return
+    place.parent.mkdir(exist_ok=True)
     part = place.with_name(f".{place.name}.part")
     save_file({name: tensor.detach().contiguous() for name, tensor in trainable(network).items()}, part)
     part.replace(place)
 
 
-@torch.no_grad()
 def put_back(network: Any, weights: dict[str, torch.Tensor]) -> None:
     """Give the network the parameters that were put aside."""
-    for name, tensor in trainable(network).items():
-        tensor.copy_(weights[name])
+    with torch.no_grad():
+        for name, tensor in trainable(network).items():
+            tensor.copy_(weights[name])
 
 
 def put_back_from(network: Any, place: Path) -> None:
+    """Give the network the parameters that `put_aside` wrote."""
     put_back(network, load_file(place))
 
 
@@ -53,7 +59,6 @@ class Average(TrainerCallback):
             for name, tensor in trainable(network).items()
         }
 
-    @torch.no_grad()
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         decay = min(self._decay, (1 + state.global_step) / (10 + state.global_step))
         for name, tensor in trainable(self._network).items():
@@ -61,4 +66,5 @@ class Average(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         # Before Progress marks the resume point as whole: callbacks run in the order given.
-        save_file(self.weights, self._folder / STEPS / f"checkpoint-{state.global_step}" / AVERAGE)
+        if is_first():
+            save_file(self.weights, self._folder / STEPS / f"checkpoint-{state.global_step}" / AVERAGE)

@@ -11,12 +11,14 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
 from ragraft.training.job import STEPS, Job
+from ragraft.training.keeping import Average
 from ragraft.training.layout import Mean, Pack, lay_out_step
+from ragraft.training.network import Opened
 from ragraft.training.packing import Step
 from ragraft.training.progress import Progress
 
 
-class Steps(Dataset):  # type: ignore[type-arg]
+class Steps(Dataset):
     """The planned steps, laid out when they are asked for."""
 
     def __init__(self, steps: Sequence[Step], mean: Mean) -> None:
@@ -72,11 +74,14 @@ class TreeTrainer(Trainer):
     @torch.no_grad()
     def mean_loss(self, packs: Sequence[Pack]) -> float:
         """Mean negative log-likelihood of all learned tokens of packs whose weights add up to 1, in nats."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
         self.model.eval()
         with self.compute_loss_context_manager():
-            total = sum(float(self.model(pack)) for pack in packs)
+            total = sum(float(self.model(pack)) for pack in packs[rank::world])
         self.model.train()
-        return total
+        if world == 1:
+            return total
+        return float(self.accelerator.reduce(torch.tensor(total, dtype=torch.float64, device=self.args.device), "sum"))
 
 
 def _first(batch: list[Any]) -> Any:
@@ -88,7 +93,7 @@ def _weightless(pack: Pack) -> Pack:
 
 
 def make_trainer(
-    network: Any, job: Job, steps: Sequence[Step], *, device: str, bf16: bool, progress: Progress
+    opened: Opened, job: Job, steps: Sequence[Step], *, device: str, progress: Progress, average: Average | None
 ) -> TreeTrainer:
     """The Trainer of a job, ready to train or to resume."""
     arguments = TrainingArguments(
@@ -102,8 +107,9 @@ def make_trainer(
         warmup_steps=job.warmup,
         weight_decay=job.weight_decay,
         max_grad_norm=job.max_grad_norm,
-        bf16=bf16,
+        bf16=opened.bf16,
         use_cpu=device == "cpu",
+        ddp_backend="gloo" if device == "cpu" else None,
         seed=job.seed,
         data_seed=job.seed,
         save_strategy="steps",
@@ -120,10 +126,10 @@ def make_trainer(
         ddp_find_unused_parameters=False,
     )
     trainer = TreeTrainer(
-        model=network,
+        model=opened.network,
         args=arguments,
         train_dataset=Steps(steps, job.mean),
-        callbacks=[progress],
+        callbacks=[*([average] if average else []), progress],  # in this order
         saw=progress.saw,
     )
     for noisy in ("PrinterCallback", "ProgressCallback"):

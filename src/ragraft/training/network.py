@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,8 @@ def _with_adapter(network: Any, job: Job) -> Any:
 
 
 def _four_bits(device: str) -> Any:
-    try:
-        import bitsandbytes  # noqa: F401
-    except ImportError:
-        raise TrainingError("train.tuning: qlora needs bitsandbytes; install it, or choose lora") from None
+    if find_spec("bitsandbytes") is None:
+        raise TrainingError("train.tuning: qlora needs bitsandbytes; install it, or choose lora")
     if device == "mps":
         raise TrainingError("train.tuning: qlora does not run on Apple's GPUs; choose lora")
     from transformers import BitsAndBytesConfig

@@ -6,6 +6,7 @@ Knows trees; knows no tensors.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ class Step:
     """One optimizer step: packs of trees, a forward pass each."""
 
     packs: tuple[tuple[Tree, ...], ...]
-    ends_epoch: bool = False
 
     @property
     def trees(self) -> list[Tree]:
@@ -26,7 +26,7 @@ class Step:
 
     @property
     def questions(self) -> int:
-        return sum(len(tree.branches) for tree in self.trees)
+        return _questions(self.trees)
 
     @property
     def learned(self) -> int:
@@ -34,28 +34,19 @@ class Step:
         return sum(branch.learned for tree in self.trees for branch in tree.branches)
 
 
-def plan_steps(trees: Sequence[Tree], *, batch: int, epochs: float, seed: int) -> list[list[Tree]]:
-    """The trees of every step, about `batch` questions each; epoch e reads copy e mod the number of copies.
+def plan_epochs(trees: Sequence[Tree], *, batch: int, epochs: float, seed: int) -> list[list[list[Tree]]]:
+    """The trees of each epoch's steps, about `batch` questions a step; epoch e reads copy e mod the number of copies.
 
-    A tree is never torn over two steps. The last step of an epoch takes what is left.
+    A tree is never torn over two steps. Of a fractional last epoch the first steps are kept, at least one.
     """
     copies = sorted({tree.copy for tree in trees})
-    steps: list[list[Tree]] = []
-    for epoch in range(max(1, -int(-epochs // 1))):
+    plan = []
+    for epoch in range(math.ceil(epochs)):
         pool = [tree for tree in trees if tree.copy == copies[epoch % len(copies)]]
         random.Random(f"{seed}|{epoch}").shuffle(pool)
-        made = _fill(pool, batch)
-        share = min(1.0, epochs - epoch)
-        steps += made[: max(1, round(share * len(made)))]
-    return steps
-
-
-def count_epoch(trees: Sequence[Tree], *, batch: int, epochs: float, seed: int) -> list[int]:
-    """Steps after which an epoch is over, counted from 1."""
-    ends: list[int] = []
-    for epoch in range(1, max(1, -int(-epochs // 1)) + 1):
-        ends.append(len(plan_steps(trees, batch=batch, epochs=min(epochs, float(epoch)), seed=seed)))
-    return ends
+        steps = _fill(pool, batch)
+        plan.append(steps[: max(1, round(min(1.0, epochs - epoch) * len(steps)))])
+    return plan
 
 
 def _fill(pool: Sequence[Tree], batch: int) -> list[list[Tree]]:
@@ -75,11 +66,26 @@ def _questions(trees: Sequence[Tree]) -> int:
     return sum(len(tree.branches) for tree in trees)
 
 
-def pack_step(trees: Sequence[Tree], budget: int, reshape: Callable[[Tree], Sequence[Tree]]) -> Step:
-    """The step's forward passes; `reshape` may take a tree apart where the network can't learn it whole."""
-    parts = [part for tree in trees for shaped in reshape(tree) for part in split_tree(shaped, budget)]
-    packs = pack([part.tokens for part in parts], budget)
-    return Step(tuple(tuple(parts[place] for place in one) for one in packs))
+def pack_step(
+    trees: Sequence[Tree], budget: int, reshape: Callable[[Tree], Sequence[Tree]], *, processes: int = 1
+) -> Step:
+    """The step's forward passes; `reshape` may take a tree apart where the network can't learn it whole.
+
+    Where a step has fewer passes than there are processes, smaller ones are tried, so that none stands idle.
+    """
+    parts = [part for tree in trees for part in reshape(tree)]
+    tokens = [part.tokens for part in parts]
+    step = _packed(parts, budget)
+    for smaller in (max(tokens), -(-sum(tokens) // processes)):
+        if len(step.packs) < processes and smaller < budget:
+            step = _packed(parts, smaller)
+    return step
+
+
+def _packed(trees: Sequence[Tree], budget: int) -> Step:
+    parts = [part for tree in trees for part in split_tree(tree, budget)]
+    bins = pack([part.tokens for part in parts], budget)
+    return Step(tuple(tuple(parts[place] for place in one) for one in bins))
 
 
 def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:

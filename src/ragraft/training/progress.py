@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 
 from ragraft.errors import TrainingError
 from ragraft.training.job import COMPLETE, STEPS
+from ragraft.training.processes import is_first, wait
 
 METRICS = "metrics.jsonl"
 # A loss diverges when the mean of the last steps exceeds the best such mean by this factor, and by this much.
@@ -40,7 +41,7 @@ class Watch:
 class Progress(TrainerCallback):
     """Writes metrics.jsonl as training goes, shows the bar, validates, marks resume points as whole."""
 
-    def __init__(self, folder: Path, *, resume_step: int, writes: bool = True) -> None:
+    def __init__(self, folder: Path, *, resume_step: int) -> None:
         self.folder = folder
         self.tokens = 0
         self.seconds_before = 0.0
@@ -48,7 +49,6 @@ class Progress(TrainerCallback):
         self.best: tuple[float, int] | None = None
         """The lowest validation loss and its step."""
         self.watch = Watch(())
-        self._writes = writes
         self._step_tokens = self._step_questions = 0
         self._measured: set[int] = set()
         self._worse = 0
@@ -62,7 +62,7 @@ class Progress(TrainerCallback):
             TextColumn("{task.fields[facts]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            disable=not (writes and sys.stderr.isatty()),
+            disable=not (is_first() and sys.stderr.isatty()),
         )
 
     def saw(self, step: dict[str, Any]) -> None:
@@ -74,8 +74,7 @@ class Progress(TrainerCallback):
         self._bar.start()
         self._task = self._bar.add_task("train", total=state.max_steps, completed=state.global_step, facts="")
         self._clock = self._began = time.monotonic()
-        # At the start, and after a stop between an epoch's last save and its end.
-        if state.global_step in (0, *self.watch.ends):
+        if state.global_step == 0:
             self._validate(state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -85,7 +84,7 @@ class Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if not logs or "loss" not in logs:
             return
-        self._refuse_diverging(logs["loss"], state.global_step)
+        self._refuse_diverging(logs["loss"], state.global_step, logs.get("grad_norm"))
         now = time.monotonic()
         seconds = max(now - self._clock, 1e-9)
         self.tokens += self._step_tokens
@@ -110,7 +109,8 @@ class Progress(TrainerCallback):
         self._clock = time.monotonic()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._writes:
+        wait()  # each process writes a part
+        if is_first():
             (self.folder / STEPS / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -127,6 +127,7 @@ class Progress(TrainerCallback):
         self._write({"step": step, "epoch": self._epoch(step), "validation_loss": loss})
         if self.watch.patience is not None and self._worse >= self.watch.patience:
             control.should_training_stop = True
+            control.should_save = False  # a job resumed there would train on
 
     def _note_validation(self, loss: float, step: int) -> None:
         self.validation_loss = loss
@@ -136,11 +137,13 @@ class Progress(TrainerCallback):
         if better:
             self.best = (loss, step)
 
-    def _refuse_diverging(self, loss: float, step: int) -> None:
+    def _refuse_diverging(self, loss: float, step: int, grad_norm: float | None) -> None:
         advice = "lower train.learning_rate, or set train.precision=fp32, and run again"
         kept = f"the last good resume point is kept in {self.folder / STEPS}"
         if not math.isfinite(loss):
             raise TrainingError(f"The loss became {loss} at step {step}; {advice} ({kept})")
+        if grad_norm is not None and not math.isfinite(grad_norm):  # the weights are spoilt, and would be kept
+            raise TrainingError(f"The gradient became {grad_norm} at step {step}; {advice} ({kept})")
         self._recent = [*self._recent[1 - SMOOTH :], loss]
         mean = sum(self._recent) / len(self._recent)
         if len(self._recent) < SMOOTH:
@@ -162,7 +165,7 @@ class Progress(TrainerCallback):
         return float(len(self.watch.ends))
 
     def _write(self, row: dict[str, Any]) -> None:
-        if self._writes:
+        if is_first():
             with (self.folder / METRICS).open("a", encoding="utf-8") as out:
                 out.write(json.dumps(row) + "\n")
 
@@ -172,7 +175,7 @@ class Progress(TrainerCallback):
         lines = place.read_text("utf-8").splitlines() if place.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]  # the last one may be half-written
         kept = [row for row in rows if row["step"] <= resume_step] if resume_step else []
-        if self._writes:
+        if is_first():
             place.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         for row in kept:
             self.tokens = row.get("tokens", self.tokens)
@@ -180,4 +183,4 @@ class Progress(TrainerCallback):
             if "validation_loss" in row:
                 self._note_validation(row["validation_loss"], row["step"])
             else:
-                self._refuse_diverging(row["loss"], row["step"])
+                self._refuse_diverging(row["loss"], row["step"], row["grad_norm"])

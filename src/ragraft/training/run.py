@@ -1,48 +1,51 @@
-"""Carry out one job: rows, network, loop, checkpoint. The loop itself is transformers.Trainer."""
+"""Carry out one job: trees, steps, network, loop, checkpoint. The loop itself is transformers.Trainer."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import platform
-import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
-from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from ragraft.errors import TrainingError
 from ragraft.models.chat import ChatTokenizer, load_tokenizer
 from ragraft.models.load import CHECKPOINT_FILE, pick_device
-from ragraft.training.job import COMPLETE, STEPS, Job, job_data, read_job
-from ragraft.training.packing import Step, count_epoch, pack_step, plan_steps
+from ragraft.training.checkpoint import last_whole, save, step_of, write_card
+from ragraft.training.job import Job, read_job
+from ragraft.training.packing import Step, pack_step, plan_epochs
+from ragraft.training.processes import is_first, join, wait
 from ragraft.training.trees import Tree, grow_trees, read_rows, unshared
 
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "ragraft")
+if TYPE_CHECKING:
+    from ragraft.training.keeping import Average
+    from ragraft.training.progress import Progress
+    from ragraft.training.reading import Reading
 
 
 def run_job(folder: Path) -> None:
     """Train, or go on from the last whole resume point, and write the checkpoint; does nothing when it is there."""
-    with _alone(folder):
+    job = read_job(folder)
+    device = pick_device()
+    join(job.processes, device)
+    with _alone(folder), _told_of_memory():
         if not (folder / CHECKPOINT_FILE).exists():
-            with _told_of_memory():
-                _train(folder, read_job(folder))
+            _train(folder, job, device)
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    if _rank():  # the first process holds the lock for all
-        yield
-        return
+    """One job at a time in a folder: its first process holds the lock for all."""
+    lock = FileLock(folder / ".lock", timeout=30) if is_first() else contextlib.nullcontext()
     try:
-        with FileLock(folder / ".lock", timeout=30):
+        with lock:
+            wait()
             yield
     except Timeout:
         raise TrainingError(f"Another process is training in {folder}; wait for it to end or stop it") from None
@@ -64,84 +67,113 @@ def _told_of_memory() -> Iterator[None]:
         ) from error
 
 
-def _train(folder: Path, job: Job) -> None:
-    import torch
-    from transformers import set_seed
-
-    from ragraft.training.keeping import BEST, Average, put_aside, put_back, put_back_from
+def _train(folder: Path, job: Job, device: str) -> None:
+    from ragraft.training.keeping import Average
     from ragraft.training.loop import make_trainer
     from ragraft.training.network import open_for_tuning
-    from ragraft.training.progress import Progress, Watch
+    from ragraft.training.progress import Progress
 
-    # transformers warns of its own calls to its own old names
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    torch.set_num_threads(job.threads)
-    set_seed(job.seed)  # the adapter's first weights are drawn
-    device = pick_device()
+    _settle_chance(job)
     tokenizer = load_tokenizer(Path(job.base_folder))
     trees, held = (_read_trees(Path(place), tokenizer, job) for place in (job.lessons, job.validation))
     opened = open_for_tuning(job, device, max(tree.depth for tree in [*trees, *held]))
-    network, reading = opened.network, opened.reading
-    if reading.note:
-        print(f"ragraft: {reading.note}", file=sys.stderr)
-    budget = job.pack_tokens if reading.packs else 1
-    pack = partial(pack_step, budget=budget, reshape=(lambda tree: [tree]) if reading.shares else unshared)
-    plan = {"batch": job.batch, "epochs": job.epochs, "seed": job.seed}
-    steps = [pack(chosen) for chosen in plan_steps(trees, **plan)]
-    resume = _last_whole(folder / STEPS)
-    progress = Progress(folder, resume_step=_step_of(resume), writes=not _rank())
-    trainer = make_trainer(network, job, steps, device=device, bf16=opened.bf16, progress=progress)
-    best = folder / BEST
-    progress.watch = Watch(
-        ends=count_epoch(trees, **plan),
-        validate=partial(trainer.mean_loss, _laid_out(pack(held))) if held else None,
-        keep_best=partial(put_aside, network, best) if job.patience is not None and not _rank() else None,
-        patience=job.patience,
-    )
-    average = Average(network, folder, job.average, resume) if job.average is not None else None
-    if average:
-        trainer.callback_handler.callbacks.insert(0, average)
+    epochs, exam = _plan(trees, held, job, opened.reading)
+    steps = [step for epoch in epochs for step in epoch]
+    resume = last_whole(folder)
+    progress = Progress(folder, resume_step=step_of(resume))
+    average = Average(opened.network, folder, job.average, resume) if job.average is not None else None
+    trainer = make_trainer(opened, job, steps, device=device, progress=progress, average=average)
+    validate = partial(trainer.mean_loss, exam) if exam else None
+    _watch(progress, opened.network, job, epochs, validate=validate)
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    if job.patience is not None and best.exists():
-        put_back_from(network, best)
-    elif average:
-        put_back(network, average.weights)
-    card = {
-        **{key: value for key, value in job_data(job).items() if key not in ("base_folder", "lessons", "validation")},
-        **_facts(trees, held, steps[: trainer.state.global_step]),
-        "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
-        "reading": reading.kind,
-        "note": reading.note,
-        "steps": trainer.state.global_step,
-        "best_step": progress.best[1] if progress.best and job.patience is not None else None,
-        "tokens": progress.tokens,
-        "seconds": round(progress.seconds_before + time.monotonic() - began, 1),
-        "validation_loss": progress.best[0] if progress.best and job.patience is not None else progress.validation_loss,
-        "device": device,
-        "dtype": "bfloat16" if opened.bf16 else "float32",
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in LIBRARIES},
-    }
-    if not _rank():
-        _save(folder, network, tokenizer, card)
+    kept = _choose_weights(opened.network, job, progress, average, validate=validate)
+    if is_first():
+        facts = {
+            **_facts(trees, held, steps[: trainer.state.global_step]),
+            **kept,
+            "trainable_parameters": sum(p.numel() for p in opened.network.parameters() if p.requires_grad),
+            "reading": opened.reading.kind,
+            "note": opened.reading.note,
+            "steps": trainer.state.global_step,
+            "tokens": progress.tokens,
+            "seconds": round(progress.seconds_before + time.monotonic() - began, 1),
+            "device": device,
+            "dtype": "bfloat16" if opened.bf16 else "float32",
+        }
+        save(folder, opened.network, tokenizer, write_card(job, facts))
+
+
+def _settle_chance(job: Job) -> None:
+    """What the last bits depend on: the threads that compute, and the seed that draws an adapter's first weights."""
+    import torch
+    from transformers import set_seed
+
+    # transformers warns of its own calls to its own old names
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    torch.set_num_threads(max(1, job.threads // job.processes))
+    set_seed(job.seed)
 
 
 def _read_trees(path: Path, tokenizer: ChatTokenizer, job: Job) -> list[Tree]:
     return grow_trees(read_rows(path, tokenizer, job.max_tokens), share=job.share)
 
 
-def _laid_out(step: Step) -> list[Any]:
+def _plan(
+    trees: Sequence[Tree], held: Sequence[Tree], job: Job, reading: Reading
+) -> tuple[list[list[Step]], list[Any]]:
+    """The steps of each epoch, as the network can read them, and the packs of the validation."""
     from ragraft.training.layout import lay_out_step
 
-    return lay_out_step(step, "token")
+    if job.patience is not None and not held:
+        raise TrainingError(
+            "train.patience needs validation lessons, and there are none; give examine.shares.validation or "
+            "synthesize.max_validation more, or leave train.patience out"
+        )
+    if reading.note and is_first():
+        print(f"ragraft: {reading.note}", file=sys.stderr)
+    pack = partial(
+        pack_step,
+        budget=job.pack_tokens if reading.packs else 1,
+        reshape=(lambda tree: [tree]) if reading.shares else unshared,
+        processes=job.processes,
+    )
+    epochs = plan_epochs(trees, batch=job.batch, epochs=job.epochs, seed=job.seed)
+    return [[pack(step) for step in epoch] for epoch in epochs], lay_out_step(pack(held), "token") if held else []
+
+
+def _watch(progress: Progress, network: Any, job: Job, epochs: Sequence[Sequence[Step]], *, validate: Any) -> None:
+    """Tell progress what to do when an epoch is over."""
+    from ragraft.training.keeping import BEST, put_aside
+    from ragraft.training.progress import Watch
+
+    progress.watch = Watch(
+        ends=list(accumulate(len(epoch) for epoch in epochs)),
+        validate=validate,
+        keep_best=partial(put_aside, network, progress.folder / BEST) if job.patience is not None else None,
+        patience=job.patience,
+    )
+
+
+def _choose_weights(
+    network: Any, job: Job, progress: Progress, average: Average | None, *, validate: Any
+) -> dict[str, Any]:
+    """Give the network the weights that the checkpoint is to hold; says how well they do on the validation lessons."""
+    from ragraft.training.keeping import BEST, put_back, put_back_from
+
+    if job.patience is not None and progress.best:
+        if is_first():
+            put_back_from(network, progress.folder / BEST)
+        return {"validation_loss": progress.best[0], "best_step": progress.best[1]}
+    if average:
+        put_back(network, average.weights)
+        return {"validation_loss": validate() if validate else None, "best_step": None}
+    return {"validation_loss": progress.validation_loss, "best_step": None}
 
 
 def _facts(trees: Sequence[Tree], held: Sequence[Tree], steps: Sequence[Step]) -> dict[str, Any]:
     """What was learned from, and how much of it was shared."""
     done = [tree for step in steps for tree in step.trees]
-    computed, alone = sum(tree.tokens for tree in done), sum(tree.row_tokens for tree in done)
     return {
         "rows": sum(len(tree.branches) for tree in trees),
         "validation_rows": sum(len(tree.branches) for tree in held),
@@ -151,44 +183,5 @@ def _facts(trees: Sequence[Tree], held: Sequence[Tree], steps: Sequence[Step]) -
         "learned_tokens": sum(step.learned for step in steps),
         "forward_passes": sum(len(step.packs) for step in steps),
         # 1: nothing is shared; 3: its rows would have been three times as many tokens, each by itself.
-        "sharing": round(alone / computed, 3) if computed else None,
+        "sharing": round(sum(tree.row_tokens for tree in done) / max(1, sum(tree.tokens for tree in done)), 3),
     }
-
-
-def _rank() -> int:
-    """Which of the job's processes this is; torchrun says so."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def _save(folder: Path, network: Any, tokenizer: Any, card: dict[str, Any]) -> None:
-    """Weights first, the card last by rename: it exists, or there is no checkpoint."""
-    network.save_pretrained(folder)
-    tokenizer.tokenizer.save_pretrained(folder)
-    part = folder / f".{CHECKPOINT_FILE}.part"
-    part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / CHECKPOINT_FILE)
-    shutil.rmtree(folder / STEPS, ignore_errors=True)
-    for left in folder.glob("best.safetensors"):
-        left.unlink()
-
-
-def _last_whole(steps: Path) -> Path | None:
-    """The newest resume point that was written to its end; half-written ones are removed."""
-    whole = []
-    for place in steps.glob("checkpoint-*") if steps.exists() else []:
-        if (place / COMPLETE).exists():
-            whole.append(place)
-        elif not _rank():
-            shutil.rmtree(place)
-    return max(whole, key=_step_of, default=None)
-
-
-def _step_of(place: Path | None) -> int:
-    return int(place.name.rpartition("-")[2]) if place else 0
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except Exception:  # not installed, or run from a source tree
-        return "unknown"
