@@ -78,7 +78,7 @@ questions: {lessons: a.jsonl, exm: b.jsonl}
 retreive: {}
 examine: {shares: {train: 0.9}}
 synthesize: {distractors: [3, 1]}
-train: {epoch: 3, batch: 8, micro_batch: 3}
+train: {epoch: 3, batch: 8}
 evaluate: {contexts: [closed]}
 index: {chunk_tokens: 4}
 """
@@ -104,7 +104,15 @@ index: {chunk_tokens: 4}
     [
         ("synthesize: {hard: 0.8, low: 0.4}", "synthesize: hard and low add up to more than 1"),
         ("synthesize: {distractors: [-1, 2]}", "synthesize: distractors: -1 to 2 is not a range"),
-        ("train: {batch: 8, micro_batch: 3}", "train: micro_batch 3 does not divide batch 8"),
+        (
+            "train: {patience: 1, average: 0.9}",
+            "train: patience keeps the best epoch's weights and average their mean; set one of them",
+        ),
+        ("train: {average: 1.0}", "train.average: input should be less than 1"),
+        ("train: {pack_tokens: 3}", "train.pack_tokens: input should be greater than or equal to 16"),
+        ("train: {micro_batch: 2}", "train.micro_batch: unknown"),
+        ("synthesize: {variants: 2}", "synthesize.variants: unknown"),
+        ("synthesize: {group: 0}", "synthesize.group: input should be greater than or equal to 1"),
         ("name: a/b", "name: string should match pattern"),
         ("name: ../up", "name: string should match pattern"),
         ("train:", "train: input should be a valid dictionary or instance of TrainConfig (got None)"),

@@ -53,7 +53,7 @@ def choose_reading(network: Any, deepest: int) -> Reading:
     window = _window(network)
     if window is not None and window < deepest:
         note = f"attention windows of {window} tokens are shorter than the longest row ({deepest})"
-        if _is_exact(network, Reading("mask", shares=False)):
+        if not _is_chunked(_text_config(network)) and _is_exact(network, Reading("mask", shares=False)):
             return Reading("mask", shares=False, note=f"{note}: rows are packed and share no trunk")
         return Reading("alone", shares=False, note=f"{note}: rows are read one by one")
     for kind in _kinds(network):
@@ -77,12 +77,19 @@ def _text_config(network: Any) -> Any:
 def _window(network: Any) -> int | None:
     """The shortest attention window of any layer; None where all see everything."""
     config = _text_config(network)
-    window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
-    slides = any("sliding" in kind or "chunked" in kind for kind in kinds) if kinds else True
+    if _is_chunked(config):
+        return int(config.attention_chunk_size)
+    window = getattr(config, "sliding_window", None)
+    slides = any("sliding" in kind for kind in kinds) if kinds else True
     if not window or not slides or not getattr(config, "use_sliding_window", True):
         return None
     return int(window)
+
+
+def _is_chunked(config: Any) -> bool:
+    """Whether a layer's attention begins anew at multiples of a length, which no mask here is made for."""
+    return any("chunked" in kind for kind in getattr(config, "layer_types", None) or [])
 
 
 def _is_exact(network: Any, reading: Reading) -> bool:
@@ -101,8 +108,8 @@ def _is_exact(network: Any, reading: Reading) -> bool:
         return False
     finally:
         network.train(was_training)
-    wrong, right, hidden = (torch.cat(parts).float() for parts in (found, rows, bare))
-    error = (wrong - right).square().mean().sqrt()
+    told, right, hidden = (torch.cat(parts).float() for parts in (found, rows, bare))
+    error = (told - right).square().mean().sqrt()
     effect = (hidden - right).square().mean().sqrt()
     return bool(error <= TOLERANCE * effect)
 

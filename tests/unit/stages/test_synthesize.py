@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,28 +103,33 @@ def side(name: Side) -> list[ExamQuestion]:
     return [question for question in QUESTIONS if question.side == name]
 
 
-def test_every_question_is_a_lesson_once_a_variant(site: Site) -> None:
-    made = site.synthesize(variants=3)
-    assert [lesson.question_id for lesson in made.train()] == 3 * [question.id for question in side("train")]
-    assert [lesson.question_id for lesson in made.validation()] == [question.id for question in side("validation")]
-    assert len({lesson.id for lesson in made.train()}) == 3 * len(side("train"))
+def ids(questions: Sequence[ExamQuestion]) -> list[str]:
+    return sorted(question.id for question in questions)
+
+
+def test_every_question_is_a_lesson_once_a_copy(site: Site) -> None:
+    made = site.synthesize(copies=3)
+    for copy in range(3):
+        lessons = [lesson for lesson in made.train() if lesson.copy == copy]
+        assert sorted(lesson.question_id for lesson in lessons) == ids(side("train"))
+    assert sorted(lesson.question_id for lesson in made.validation()) == ids(side("validation"))
+    assert {lesson.copy for lesson in made.validation()} == {0}
+    assert len({lesson.id for lesson in made.train()}) == len(made.train()) == 3 * len(side("train"))
     assert site.rejected() == []
 
 
-def test_variants_are_lessons_of_their_own(site: Site) -> None:
-    lessons = site.synthesize(variants=2).train()
+def test_copies_are_lessons_of_their_own(site: Site) -> None:
+    lessons = site.synthesize(copies=2).train()
     half = len(lessons) // 2
-    differ = [one.prompt != other.prompt for one, other in zip(lessons[:half], lessons[half:], strict=True)]
-    assert sum(differ) > 0.8 * half
-    withheld = [
-        {row.question_id for row in part if row.kind == "no-oracle"} for part in (lessons[:half], lessons[half:])
-    ]
+    first, second = ({row.question_id: row for row in part} for part in (lessons[:half], lessons[half:]))
+    assert sum(first[name].prompt != second[name].prompt for name in first) > 0.8 * half
+    withheld = [{name for name, row in part.items() if row.kind == "no-oracle"} for part in (first, second)]
     assert withheld[0] != withheld[1], "each round withholds other oracles"
-    assert lessons[:half] == site.synthesize(variants=1).train()
+    assert lessons[:half] == site.synthesize(copies=1).train()
 
 
 def test_no_lesson_knows_the_exam(site: Site) -> None:
-    site.synthesize(variants=2)
+    site.synthesize(copies=2)
     hidden = [question for question in QUESTIONS if question.side in ("exam", "calibration")]
     assert hidden
     for name in ("lessons.jsonl", "validation.jsonl"):
@@ -137,7 +143,7 @@ def test_no_lesson_knows_the_exam(site: Site) -> None:
 def test_lessons_are_true(site: Site) -> None:
     texts = {chunk.id: chunk.text for chunk in site.chunks}
     by_id = {question.id: question for question in QUESTIONS}
-    made = site.synthesize(variants=2)
+    made = site.synthesize(copies=2)
     lessons = made.train() + made.validation()
     kinds = Counter(lesson.kind for lesson in lessons)
     assert set(kinds) == {"oracle", "no-oracle", "unanswerable"}
@@ -163,7 +169,7 @@ def _check_counts(counts: dict[str, Any], lessons: Sequence[Lesson]) -> None:
 
 
 def test_counts_add_up(site: Site) -> None:
-    made = site.synthesize(variants=2)
+    made = site.synthesize(copies=2)
     counts = site.counts()
     _check_counts(counts, made.train())
     assert counts["lessons"] == len(made.train())
@@ -194,7 +200,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, word_tokenizer: Tok
     found = []
     for name, seed in (("one", 0), ("two", 0), ("three", 1)):
         site = Site(tmp_path / name, word_tokenizer)
-        site.synthesize(variants=2, seed=seed)
+        site.synthesize(copies=2, seed=seed)
         found.append({path.name: path.read_bytes() for path in sorted(site.out.path.iterdir())})
     assert found[0] == found[1]
     assert sorted(found[0]) == ["counts.json", "lessons.jsonl", "rejected.jsonl", "summary.json", "validation.jsonl"]
@@ -205,7 +211,7 @@ def test_what_is_not_used_is_kept_with_its_reason(tmp_path: Path, word_tokenizer
     long = " ".join(["very"] * 100)
     babble = ExamQuestion(Question("long", "How?", (long,)), "train", "long", ("t0",))
     site = Site(tmp_path, word_tokenizer, [*QUESTIONS, babble])
-    made = site.synthesize(variants=2, oracle_share=1.0)
+    made = site.synthesize(copies=2, oracle_share=1.0)
     reason = "the wanted answer is longer than prompt.answer_tokens"
     assert site.rejected() == 2 * [{"id": "long", "reason": reason, "detail": "103 tokens"}]
     counts = site.counts()
@@ -214,7 +220,7 @@ def test_what_is_not_used_is_kept_with_its_reason(tmp_path: Path, word_tokenizer
 
 
 def test_questions_over_the_limits_are_kept_too(site: Site) -> None:
-    made = site.synthesize(max_questions=10, max_validation=3, variants=2)
+    made = site.synthesize(max_questions=10, max_validation=3, copies=2)
     assert len(made.train()) == 20
     assert len(made.validation()) == 3
     reasons = Counter(row["reason"] for row in site.rejected())
@@ -236,6 +242,54 @@ def test_a_narrow_budget_costs_distractors_and_says_so(site: Site) -> None:
     _check_counts(counts, made.train())
     for lesson in made.train():
         assert site.tokenizer.count_prompt(lesson.prompt) + site.tokenizer.count(lesson.target) <= 180
+
+
+def crowded(root: Path, tokenizer: Tokenizer) -> Site:
+    """Six questions a cluster of five towns, one of them without an answer."""
+    questions = []
+    for town in range(TOWNS):
+        one = asked(town)
+        questions.append(replace(one, side="train" if town < 30 else "validation", cluster=f"c{town // 5}"))
+        if town % 5 == 0:
+            where = Question(f"w{town}", f"Where does Mayorof{town} Smith live?", (f"number{town}",))
+            questions.append(replace(questions[-1], question=where, oracle=(f"t{town}",)))
+    return Site(root, tokenizer, questions)
+
+
+@pytest.mark.parametrize("group", [1, 3, 5])
+def test_lessons_of_a_group_show_the_same_documents(tmp_path: Path, word_tokenizer: Tokenizer, group: int) -> None:
+    site = crowded(tmp_path, word_tokenizer)
+    made = site.synthesize(group=group)
+    groups: dict[tuple[int, str], list[Lesson]] = {}
+    for lesson in made.train():
+        groups.setdefault((lesson.copy, lesson.group or lesson.id), []).append(lesson)
+    for together in groups.values():
+        assert len({lesson.passages for lesson in together}) == 1
+        assert len({lesson.prompt.messages[-1].content[: lesson.prompt.cut] for lesson in together}) == 1
+        assert len({lesson.prompt.messages[:-1] for lesson in together}) == 1
+        assert len({lesson.question_id for lesson in together}) == len(together)
+    counts = site.counts()
+    assert counts["document sets"] == len(groups)
+    assert counts["largest group"] == max(map(len, groups.values())) <= group
+    assert (counts["document sets"] == counts["lessons"]) == (group == 1)
+    assert {lesson.group for lesson in made.train()} == {""} or group > 1
+
+
+@pytest.mark.parametrize("group", [1, 5])
+def test_no_shown_document_answers_a_question_that_it_is_no_oracle_of(
+    tmp_path: Path, word_tokenizer: Tokenizer, group: int
+) -> None:
+    site = crowded(tmp_path, word_tokenizer)
+    texts = {chunk.id: chunk.text for chunk in site.chunks}
+    by_id = {question.id: question for question in site.exam.questions("train")}
+    met = 0
+    for lesson in site.synthesize(group=group, distractors=(1, 4)).train():
+        question = by_id[lesson.question_id]
+        others = [name for name in lesson.passages if name not in lesson.oracle]
+        assert not any(answer in texts[name] for answer in question.question.answers for name in others)
+        assert set(others).isdisjoint(question.oracle)
+        met += len(others)
+    assert met > 100
 
 
 def test_no_validation_side_is_no_fault(tmp_path: Path, word_tokenizer: Tokenizer) -> None:

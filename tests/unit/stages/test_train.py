@@ -14,7 +14,7 @@ from ragraft.stages.train import train
 from ragraft.training.job import read_job
 from ragraft.workspace import Checkpoint, Folder, Lessons, hash_file
 
-CARD = {"steps": 4, "tokens": 99, "seconds": 150.0, "validation_loss": 1.23456}
+CARD = {"steps": 4, "tokens": 99, "seconds": 150.0, "validation_loss": 1.23456, "sharing": 2.5}
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Fakes:
     device: str = "cpu"
     window: int = 4096
     launched: list[Command] = field(default_factory=list)
+    jobs: list[TrainJob] = field(default_factory=list)
 
     @property
     def trainer(self) -> Fakes:
@@ -36,6 +37,7 @@ class Fakes:
         return self
 
     def command(self, job: TrainJob) -> Command:
+        self.jobs.append(job)
         return Command(("tune", str(job.folder)))
 
     def launch(self, command: Command) -> Outcome:
@@ -87,16 +89,22 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
         "dropout": 0.0,
         "epochs": 2.0,
         "batch": 8,
+        "pack_tokens": 2048,
+        "share": True,
+        "mean": "token",
         "warmup": 0.05,
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
+        "checkpointing": False,
+        "patience": None,
+        "average": None,
         "precision": "auto",
         "alpha": 64.0,
         "learning_rate": 5e-4,
-        "micro_batch": 1,
         "save_every": 20,
         "seed": 5,
         "threads": 3,
+        "processes": 1,
         "max_tokens": 1000,
     }
     assert read_job(work).seed == 5  # the training process reads it whole
@@ -104,6 +112,7 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
     assert made.folder.read_json("summary.json") == {
         "steps": 4,
         "tokens": 99,
+        "sharing": 2.5,
         "minutes": 2.5,
         "validation loss": 1.235,
     }
@@ -116,7 +125,9 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
         ({"tuning": "full", "learning_rate": 1e-3}, "learning_rate", 1e-3),
         ({"rank": 8}, "alpha", 16.0),
         ({"rank": 8, "alpha": 3}, "alpha", 3.0),
-        ({"batch": 6, "micro_batch": 3}, "micro_batch", 3),
+        ({"pack_tokens": 600}, "pack_tokens", 600),
+        ({"patience": 2}, "patience", 2),
+        ({"average": 0.99}, "average", 0.99),
     ],
 )
 def test_what_was_left_out_is_settled(tmp_path: Path, settings: dict[str, Any], key: str, value: object) -> None:
@@ -124,10 +135,16 @@ def test_what_was_left_out_is_settled(tmp_path: Path, settings: dict[str, Any], 
     assert job(tmp_path)[key] == value
 
 
-@pytest.mark.parametrize(("batch", "micro"), [(16, 8), (8, 8), (12, 6), (7, 7), (1, 1), (11, 1), (9, 3)])
-def test_a_gpu_takes_the_largest_divisor_up_to_eight(tmp_path: Path, batch: int, micro: int) -> None:
-    bring(tmp_path, Fakes(device="cuda"), batch=batch)
-    assert job(tmp_path)["micro_batch"] == micro
+def test_a_gpu_takes_larger_packs(tmp_path: Path) -> None:
+    bring(tmp_path, Fakes(device="cuda"))
+    assert job(tmp_path)["pack_tokens"] == 8192
+
+
+def test_the_trainer_is_told_how_many_processes(tmp_path: Path) -> None:
+    fakes = Fakes()
+    bring(tmp_path, fakes, processes=3)
+    assert fakes.jobs == [TrainJob(tmp_path / "checkpoint" / "01-raft", processes=3)]
+    assert job(tmp_path)["processes"] == 3
 
 
 def test_lessons_never_exceed_the_models_window(tmp_path: Path) -> None:

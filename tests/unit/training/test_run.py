@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ragraft.errors import TrainingError
 from ragraft.models.load import open_model
 from ragraft.training import run
 from ragraft.training.__main__ import main
-from ragraft.training.loop import Progress
+from ragraft.training.progress import Progress
 from ragraft.training.run import run_job
 
 MakeJob = Callable[..., Path]
@@ -29,7 +30,7 @@ FACTS = ("step", "epoch", "loss", "learning_rate", "grad_norm", "validation_loss
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ragraft.training.loop import Progress
+from ragraft.training.progress import Progress
 from ragraft.training.run import run_job
 log = Progress.on_log
 def on_log(self, args, state, control, **kwargs):
@@ -143,9 +144,9 @@ def test_a_job_stopped_twice(make_job: MakeJob, undisturbed: Path) -> None:
     same(folder, undisturbed)
 
 
-def test_a_stop_between_an_epochs_last_save_and_its_end(make_job: MakeJob, undisturbed: Path) -> None:
+def test_a_stop_right_after_an_epochs_last_save(make_job: MakeJob, undisturbed: Path) -> None:
     folder = make_job(save_every=3)
-    run_until(folder, "on_epoch_end", 3)
+    run_until(folder, "on_step_end", 4)
     assert resume_points(folder) == ["checkpoint-3"]
     run_job(folder)
     same(folder, undisturbed)
@@ -166,7 +167,7 @@ def test_a_job_stopped_while_the_checkpoint_is_written(make_job: MakeJob, undist
         raise StoppedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "_save", stopping)
+        patch.setattr(run, "save", stopping)
         with pytest.raises(StoppedError):
             run_job(folder)
     (folder / WEIGHTS).write_bytes(b"half")
@@ -199,6 +200,10 @@ def test_the_card_of_a_checkpoint(undisturbed: Path, tiny_model: Path) -> None:
     assert card["trainable_parameters"] == sum(tensor.numel() for tensor in load_file(undisturbed / WEIGHTS).values())
     assert card["validation_loss"] == metrics(undisturbed)[-1]["validation_loss"]
     assert card["tokens"] == max(row.get("tokens", 0) for row in metrics(undisturbed))
+    assert (card["trees"], card["copies"], card["questions_seen"], card["sharing"]) == (10, 1, 20, 1.0)
+    assert (card["reading"], card["note"], card["best_step"]) == ("blocks", "", None)
+    assert card["forward_passes"] >= card["steps"]
+    assert 0 < card["learned_tokens"] < card["tokens"]
     assert set(card["versions"]) == {"torch", "transformers", "peft", "accelerate", "ragraft"}
     assert card["versions"]["torch"] == torch.__version__
     # Places on this machine are no facts of a checkpoint.
@@ -246,6 +251,58 @@ def test_full_tuning_resumes_to_the_same_bytes(make_job: MakeJob) -> None:
     run_job(stopped)
     assert facts(stopped) == facts(whole)
     assert (stopped / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("tuning", ["rslora", "dora"])
+def test_other_adapters_run_and_open(make_job: MakeJob, tiny_model: Path, tuning: str) -> None:
+    folder = make_job(tuning=tuning, epochs=1.0)
+    run_job(folder)
+    adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    assert (adapter["use_rslora"], adapter["use_dora"]) == (tuning == "rslora", tuning == "dora")
+    losses = [row["validation_loss"] for row in metrics(folder) if "validation_loss" in row]
+    assert losses[-1] < losses[0]
+    ids = torch.arange(3, 40)[None]
+    opened, _ = open_model(str(folder), precision="fp32", device="cpu")
+    base = AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    with torch.no_grad():
+        assert not torch.allclose(opened(ids).logits, base(ids).logits, atol=1e-2)
+
+
+def test_quantized_weights_need_their_library(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    if find_spec("bitsandbytes"):
+        pytest.skip("bitsandbytes is installed")
+    assert main([str(make_job(tuning="qlora"))]) == 1
+    sentence = "ragraft: train.tuning: qlora needs bitsandbytes; install it, or choose lora\n"
+    assert capsys.readouterr().err == sentence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("MPS backend out of memory"),
+    ],
+)
+def test_out_of_memory_names_what_to_lower(make_job: MakeJob, error: Exception) -> None:
+    def failing(*_: Any) -> None:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "saw", failing)
+        with pytest.raises(TrainingError, match=r"^Training ran out of memory; lower train\.pack_tokens, or set"):
+            run_job(make_job())
+
+
+def test_other_failures_keep_their_traceback(make_job: MakeJob) -> None:
+    def failing(*_: Any) -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "saw", failing)
+        with pytest.raises(RuntimeError, match="shapes differ"):
+            run_job(make_job())
 
 
 def test_the_program_says_what_it_cannot_do(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
