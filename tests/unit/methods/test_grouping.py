@@ -141,9 +141,7 @@ def test_lessons_of_a_group_share_their_documents(word_tokenizer: Tokenizer, par
         check_documents(group, lessons[0].passages)
         for part, lesson in zip(group, lessons, strict=True):
             assert set(part.oracle) <= set(lesson.passages)
-            assert lesson.kind == (
-                "oracle" if part.oracle else "no-oracle" if part.question.oracle else "unanswerable"
-            )
+            assert lesson.kind == ("oracle" if part.oracle else "no-oracle" if part.question.oracle else "unanswerable")
 
 
 def crowd() -> list[Part]:

@@ -13,6 +13,7 @@ from ragraft.training import network as module
 from ragraft.training.job import read_job
 from ragraft.training.layout import Pack, lay_out_step
 from ragraft.training.network import Opened, open_for_tuning
+from ragraft.training.objective import weighted_loss
 from ragraft.training.packing import pack_step
 from ragraft.training.trees import grow_trees, read_rows
 
@@ -72,10 +73,9 @@ def test_the_head_is_computed_where_something_is_learned(make_job: MakeJob, tiny
 
     def watched(hidden: Any, *rest: Any) -> Any:
         seen.append(len(hidden))
-        return whole(hidden, *rest)
+        return weighted_loss(hidden, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        whole = module.weighted_loss
         patch.setattr(module, "weighted_loss", watched)
         network(pack)
     assert seen == [len(pack.wanted)]

@@ -89,7 +89,7 @@ def test_a_step_is_cut_for_processes_only_where_it_must() -> None:
     seed=st.integers(0, 3),
 )
 def test_an_epoch_asks_each_question_of_its_copy_once(
-    shapes: list[tuple[int, list[int]]], copies: int, batch: int, epochs: float, seed: int
+    *, shapes: list[tuple[int, list[int]]], copies: int, batch: int, epochs: float, seed: int
 ) -> None:
     trees = _trees(shapes, copies)
     plan = plan_epochs(trees, batch=batch, epochs=epochs, seed=seed)
@@ -118,7 +118,11 @@ def test_epochs_and_seeds_shuffle() -> None:
 
 
 def test_a_small_rest_joins_the_step_before() -> None:
-    [sizes] = [[len(step) for step in epoch] for epoch in plan_epochs(_trees([(0, [3])] * 9, 1), batch=4, epochs=1, seed=0)]
+    [sizes] = [
+        [len(step) for step in epoch] for epoch in plan_epochs(_trees([(0, [3])] * 9, 1), batch=4, epochs=1, seed=0)
+    ]
     assert sizes == [4, 5]
-    [sizes] = [[len(step) for step in epoch] for epoch in plan_epochs(_trees([(0, [3])] * 10, 1), batch=4, epochs=1, seed=0)]
+    [sizes] = [
+        [len(step) for step in epoch] for epoch in plan_epochs(_trees([(0, [3])] * 10, 1), batch=4, epochs=1, seed=0)
+    ]
     assert sizes == [4, 4, 2]

@@ -68,6 +68,8 @@ SHAPE = st.builds(
     st.lists(st.tuples(st.integers(1, 15), st.integers(1, 15)), min_size=1, max_size=5).map(tuple),
 )
 SHAPES = st.lists(SHAPE, min_size=1, max_size=4)
+# gemma2's soft-capped attention is eager, whose softmax is float32 whatever the rest is.
+EXACT = {"gemma2": 1e-6}
 DEEP = [Shape(40, ((10, 15), (3, 2), (1, 1))), Shape(0, ((15, 15),)), Shape(30, ((15, 15), (2, 9)))]
 
 
@@ -203,7 +205,7 @@ def test_windows_shorter_than_the_rows_pack_rows_and_say_so(kind: str) -> None:
     assert reading == Reading("mask", shares=False, note=note)
     rows = draw_rows(DEEP, 3)
     assert max(len(row.ids) for row in rows) > 20
-    check_equal(together(network, reading, rows), alone(untouched(kind), rows), 1e-9)
+    check_equal(together(network, reading, rows), alone(untouched(kind), rows), EXACT.get(kind, 1e-9))
 
 
 @pytest.mark.parametrize("kind", ["mistral", "gemma2", "gemma3_text"])
@@ -213,7 +215,7 @@ def test_windows_longer_than_the_rows_share(kind: str) -> None:
     assert reading == Reading("mask", shares=True)
     tell_loss(network, reading)
     rows = draw_rows([Shape(16, ((1, 2), (2, 1))), Shape(0, ((9, 9),))], 4)
-    check_equal(together(network, reading, rows), alone(untouched(kind), rows), 1e-9)
+    check_equal(together(network, reading, rows), alone(untouched(kind), rows), EXACT.get(kind, 1e-9))
 
 
 def test_convolutions_are_read_row_by_row() -> None:
