@@ -15,6 +15,7 @@ from ragraft.training.keeping import Average
 from ragraft.training.layout import Mean, Pack, lay_out_step
 from ragraft.training.network import Opened
 from ragraft.training.packing import Step
+from ragraft.training.processes import backend
 from ragraft.training.progress import Progress
 
 
@@ -109,7 +110,7 @@ def make_trainer(
         max_grad_norm=job.max_grad_norm,
         bf16=opened.bf16,
         use_cpu=device == "cpu",
-        ddp_backend="gloo" if device == "cpu" else None,
+        ddp_backend=backend(device),
         seed=job.seed,
         data_seed=job.seed,
         save_strategy="steps",

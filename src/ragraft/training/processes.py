@@ -21,6 +21,11 @@ def join(count: int, device: str) -> None:
     PartialState(cpu=device == "cpu", backend="gloo" if device == "cpu" else None)
 
 
+def backend(device: str) -> str | None:
+    """What the processes talk through, where it isn't the device's own; None too where there is only one."""
+    return "gloo" if device == "cpu" and distributed.is_initialized() else None
+
+
 def is_first() -> bool:
     """Whether this is the process that writes; the others only compute."""
     return not distributed.is_initialized() or distributed.get_rank() == 0

@@ -116,7 +116,7 @@ def _settle_chance(job: Job) -> None:
 
 
 def _read_trees(path: Path, tokenizer: ChatTokenizer, job: Job) -> list[Tree]:
-    return grow_trees(read_rows(path, tokenizer, job.max_tokens), share=job.share)
+    return grow_trees(read_rows(path, tokenizer, job.max_tokens))
 
 
 def _plan(
@@ -135,7 +135,8 @@ def _plan(
     pack = partial(
         pack_step,
         budget=job.pack_tokens if reading.packs else 1,
-        reshape=(lambda tree: [tree]) if reading.shares else unshared,
+        # Only here, so that a step asks the same questions either way.
+        reshape=(lambda tree: [tree]) if reading.shares and job.share else unshared,
         processes=job.processes,
     )
     epochs = plan_epochs(trees, batch=job.batch, epochs=job.epochs, seed=job.seed)

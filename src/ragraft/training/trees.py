@@ -86,11 +86,11 @@ def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row
     return rows
 
 
-def grow_trees(rows: Iterable[Row], *, share: bool = True) -> list[Tree]:
-    """Trees of the rows, in the order of each group's first row; without `share` every row is a tree of its own."""
+def grow_trees(rows: Iterable[Row]) -> list[Tree]:
+    """Trees of the rows, one a group and copy, in the order of each group's first row."""
     groups: dict[tuple[int, str], list[Row]] = {}
     for number, row in enumerate(rows):
-        key = row.group if row.group and share else f"\0{number}"
+        key = row.group or f"\0{number}"
         groups.setdefault((row.copy, key), []).append(row)
     return [_tree(members) for members in groups.values()]
 

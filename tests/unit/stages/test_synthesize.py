@@ -187,10 +187,10 @@ def test_counts_add_up(site: Site) -> None:
 
 
 def test_the_oracle_share_counts_unanswerable_questions_to_the_rest(site: Site) -> None:
-    site.synthesize(oracle_share=0.7)
+    site.synthesize(copies=1, oracle_share=0.7)
     counts = site.counts()
     assert counts["lessons, oracle"] == counts["lessons"] - round(0.3 * counts["lessons"])
-    site.synthesize(oracle_share=1.0)
+    site.synthesize(copies=1, oracle_share=1.0)
     counts = site.counts()
     assert counts["lessons, oracle"] == sum(question.question.answerable for question in side("train"))
     assert "lessons, no-oracle" not in counts
@@ -301,6 +301,6 @@ def test_no_validation_side_is_no_fault(tmp_path: Path, word_tokenizer: Tokenize
 def test_no_lesson_at_all_is_told(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
     site = Site(tmp_path, word_tokenizer, side("train")[:3])
     with pytest.raises(InputError) as caught:
-        site.synthesize(PromptConfig(answer_tokens=8), oracle_share=1.0)
+        site.synthesize(PromptConfig(answer_tokens=8), copies=1, oracle_share=1.0)
     assert str(caught.value) == f"No lesson could be made from 3 questions; see {site.out.file('rejected.jsonl')}"
     assert [row["id"] for row in site.rejected()] == [question.id for question in side("train")[:3]]

@@ -15,12 +15,12 @@ BRANCHES = st.lists(st.integers(2, 60), min_size=1, max_size=5)
 
 
 def _trees(shapes: Sequence[tuple[int, Sequence[int]]], copies: int) -> list[Tree]:
-    """Trees whose every branch begins with a number of its own: that of its question, and its copy."""
+    """Trees whose every branch ends with a number of its own: that of its question, and its copy."""
     trees = []
     for copy in range(copies):
         question = 0
         for trunk, lengths in shapes:
-            ids = [(1000 * copy + (question := question + 1), *range(1, length)) for length in lengths]
+            ids = [(*range(1, length), 1000 * copy + (question := question + 1)) for length in lengths]
             trees.append(Tree((7,) * trunk, tuple(Branch(one, len(one) - 1, 1.0) for one in ids), copy))
     return trees
 
@@ -33,7 +33,7 @@ def whole(tree: Tree) -> list[Tree]:
 
 
 def questions(trees: Sequence[Tree]) -> list[int]:
-    return sorted(branch.ids[0] for tree in trees for branch in tree.branches)
+    return sorted(branch.ids[-1] for tree in trees for branch in tree.branches)
 
 
 @given(lengths=LENGTHS, budget=st.integers(1, 500))

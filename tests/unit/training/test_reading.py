@@ -142,7 +142,7 @@ def alone(network: Any, rows: Sequence[Row]) -> tuple[float, torch.Tensor]:
         losses = torch.nn.functional.cross_entropy(logits, ids[0, row.answer_from :], reduction="sum")
         part = losses * row.weight / total
         part.backward()
-        loss += float(part)
+        loss += float(part.detach())
     return loss, gradient(network)
 
 
@@ -155,7 +155,7 @@ def together(network: Any, reading: Reading, rows: Sequence[Row], budget: int = 
     for pack in lay_out_step(step, "token"):
         part = network(pack)
         part.backward()
-        loss += float(part)
+        loss += float(part.detach())
     return loss, gradient(network)
 
 

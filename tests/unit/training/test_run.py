@@ -111,7 +111,7 @@ def test_another_seed_gives_others(make_job: MakeJob, undisturbed: Path) -> None
         ("on_log", 1, []),
         ("on_log", 3, ["checkpoint-2"]),
         ("on_step_end", 5, ["checkpoint-2", "checkpoint-4"]),
-        ("on_epoch_end", 3, ["checkpoint-2"]),
+        ("on_step_end", 4, ["checkpoint-2"]),
         ("on_train_end", 6, ["checkpoint-2", "checkpoint-4"]),
     ],
 )

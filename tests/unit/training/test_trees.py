@@ -62,14 +62,14 @@ def told(rows: list[Row]) -> list[tuple[tuple[int, ...], int, int, float]]:
     return [(row.ids, row.answer_from, row.copy, row.weight) for row in rows]
 
 
-@given(rows=ROWS, share=st.booleans())
-def test_trees_hold_just_their_rows(rows: list[Row], share: bool) -> None:
-    trees = grow_trees(rows, share=share)
+@given(rows=ROWS)
+def test_trees_hold_just_their_rows(rows: list[Row]) -> None:
+    trees = grow_trees(rows)
     assert sorted(rows_of(trees)) == sorted(told(rows))
     for tree in trees:
         # Each learned token is predicted by one of its own branch.
         assert all(1 <= branch.answer_from < len(branch.ids) for branch in tree.branches)
-        assert len(tree.trunk) == 0 or (share and len(tree.branches) > 1 and len(tree.trunk) >= SHORTEST_TRUNK)
+        assert len(tree.trunk) == 0 or (len(tree.branches) > 1 and len(tree.trunk) >= SHORTEST_TRUNK)
         assert tree.row_tokens == tree.tokens + len(tree.trunk) * (len(tree.branches) - 1)
         assert tree.depth == max(len(ids) for ids, *_ in rows_of([tree]))
 
