@@ -8,28 +8,13 @@ question is weak. Evidence that a question does not name is located by its answe
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ragraft.methods.containment import Containment
+from ragraft.methods.quotes import Quotes, Span
 from ragraft.records import Chunk, Document, Question
-
-_INK = re.compile(r"\S+")
-_BETWEEN = "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a document, as offsets into its text."""
-
-    document_id: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +35,6 @@ class Evidence:
     """What the question names and the documents lack."""
 
 
-class Quotes:
-    """Finds quotes in documents, whatever white space (line ends, indents) stands between their letters."""
-
-    def __init__(self, documents: Sequence[Document]) -> None:
-        self._ids = [document.id for document in documents]
-        self._begins: list[int] = []
-        letters: list[str] = []
-        squeezed: list[int] = []
-        original: list[int] = []
-        length = 0
-        for document in documents:
-            self._begins.append(length)
-            for run in _INK.finditer(document.text):
-                letters.append(run.group())
-                squeezed.append(length)
-                original.append(run.start())
-                length += run.end() - run.start()
-            # A line end never stands inside squeezed text, so no quote can reach over two documents.
-            letters.append(_BETWEEN)
-            length += 1
-        self._text = "".join(letters)
-        self._squeezed: NDArray[np.int64] = np.array(squeezed, dtype=np.int64)
-        self._original: NDArray[np.int64] = np.array(original, dtype=np.int64)
-
-    def find(self, quote: str) -> list[Span]:
-        """Every place of the quote, in the order of the documents."""
-        wanted = "".join(quote.split())
-        spans: list[Span] = []
-        at = self._text.find(wanted) if wanted else -1
-        while at >= 0:
-            document = bisect_right(self._begins, at) - 1
-            spans.append(Span(self._ids[document], self._offset(at), self._offset(at + len(wanted) - 1) + 1))
-            at = self._text.find(wanted, at + 1)
-        return spans
-
-    def _offset(self, at: int) -> int:
-        run = int(np.searchsorted(self._squeezed, at, side="right")) - 1
-        return int(self._original[run]) + at - int(self._squeezed[run])
-
-
 class Places:
     """The documents and chunks in which evidence is looked for."""
 
@@ -97,10 +42,17 @@ class Places:
         self.chunks = chunks
         self.same = same
         self.rows: dict[str, list[int]] = {document.id: [] for document in documents}
-        for row, chunk in enumerate(chunks):
-            self.rows[chunk.document_id].append(row)
+        self._starts, self._ends = array("q"), array("q")
         self.quotes = Quotes(documents)
-        self.containment = Containment([chunk.text for chunk in chunks])
+        self.containment = Containment(self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        """The chunks' texts; all that is kept of the chunks is noted while they go by, once."""
+        for row, chunk in enumerate(self.chunks):
+            self.rows[chunk.document_id].append(row)
+            self._starts.append(chunk.start)
+            self._ends.append(chunk.end)
+            yield chunk.text
 
     def known(self, ids: Iterable[str]) -> tuple[list[str], list[str]]:
         """Ids of kept documents (a dropped duplicate is answered by the one that was kept), and unknown ids."""
@@ -120,7 +72,7 @@ class Places:
             row
             for span in spans
             for row in self.rows[span.document_id]
-            if self.chunks[row].start < span.end and self.chunks[row].end > span.start
+            if self._starts[row] < span.end and self._ends[row] > span.start
         }
         return sorted(found)
 
@@ -155,13 +107,12 @@ def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple
     """Rows of each quote's chunks, and what is wrong with the quotes that lead nowhere."""
     parts, faults = [], []
     for quote in question.evidence:
-        spans = places.quotes.find(quote)
-        if not spans:
+        if not places.quotes.stands(quote):
             faults.append(f"quote {_short(quote)} stands in no document")
             continue
-        if not places.containment.counts(quote):
-            # "True" quoted from a named document points there; elsewhere it points nowhere.
-            spans = [span for span in spans if span.document_id in named]
+        # "True" quoted from a named document points there; elsewhere it points nowhere.
+        telling = places.containment.counts(quote)
+        spans = places.quotes.find(quote) if telling else places.quotes.find_in(quote, named)
         rows = places.overlapping(spans)
         if rows:
             parts.append(rows)
@@ -205,8 +156,8 @@ def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
 def _overlapping_answers(question: Question, named: Sequence[str], places: Places) -> set[int]:
     """Rows in the named documents that overlap a telling line of an answer or of the long answer."""
     lines = [line for answer in (*question.answers, question.long_answer or "") for line in answer.splitlines()]
-    spans = [span for line in lines if places.containment.counts(line) for span in places.quotes.find(line)]
-    return set(places.overlapping(span for span in spans if span.document_id in named))
+    telling = [line for line in lines if places.containment.counts(line)]
+    return set(places.overlapping(span for line in telling for span in places.quotes.find_in(line, named)))
 
 
 def _short(quote: str, length: int = 60) -> str:

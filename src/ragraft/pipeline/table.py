@@ -152,7 +152,7 @@ def retriever(at: At) -> Any:
 
     index, settings = Index(at.made["index"]), at.config.retrieve
     return open_retriever(
-        index.chunks(),
+        index.chunks().by_id(),
         at.backends.store.open(index.store),
         embedder=at.backends.embedder,
         reranker=at.backends.reranker,

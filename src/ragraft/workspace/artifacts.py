@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +23,8 @@ from ragraft.records import (
     question_from_json,
     to_json,
 )
+from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
-
-CHUNK_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("document_id", pa.string()),
-        ("title", pa.string()),
-        ("text", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("tokens", pa.int32()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +56,8 @@ class Corpus(Artifact):
 class Index(Artifact):
     """20-index: chunks.parquet and the store's own folder."""
 
-    def chunks(self) -> list[Chunk]:
-        return [Chunk(**row) for row in pq.read_table(self.folder.file("chunks.parquet")).to_pylist()]
+    def chunks(self) -> Chunks:
+        return Chunks(pq.read_table(self.folder.file("chunks.parquet"), schema=CHUNK_SCHEMA))
 
     def chunk_batches(self, size: int) -> Iterator[list[Chunk]]:
         """The chunks in order, `size` at a time, the last batch perhaps fewer; never all in memory."""
@@ -84,6 +74,9 @@ class Index(Artifact):
             for batch in batches:
                 writer.write_table(pa.Table.from_pylist([to_json(chunk) for chunk in batch], CHUNK_SCHEMA))
                 count += len(batch)
+        # On disk before it has its name: a killed stage goes on from it without looking inside.
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
         part.replace(self.folder.file("chunks.parquet"))
         return count
 

@@ -326,7 +326,7 @@ def exam(demo: Written, tmp_path_factory: pytest.TempPathFactory) -> Exam:
     corpus = ingest(documents=config.documents, settings=config.ingest, backends=backends, out=root.folder("corpus"))
     made: Index = index(corpus, settings=config.index, backends=backends, out=root.folder("index"))
     retriever = open_retriever(
-        made.chunks(),
+        made.chunks().by_id(),
         backends.store.open(made.store),
         embedder=backends.embedder,
         reranker=None,

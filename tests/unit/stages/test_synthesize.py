@@ -65,7 +65,7 @@ class Site:
 
     def synthesize(self, prompt: PromptConfig = PROMPT, **settings: Any) -> Lessons:
         retriever = open_retriever(
-            self.chunks,
+            self.index.chunks().by_id(),
             MemoryStore().open(self.index.store),
             embedder=self.embedder,
             reranker=None,
