@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
-from ragraft.records import SIDES, ExamQuestion, Rejected, Side
+from ragraft.records import SIDES, ExamQuestion, Question, Rejected, Side
 
 FEW_QUESTIONS = 10
 FEW_CLUSTERS = 5
@@ -34,6 +35,33 @@ def side_facts(placed: Sequence[ExamQuestion]) -> dict[Side, dict[str, int]]:
         }
         for side, part in parts.items()
     }
+
+
+def made_by(question: Question) -> str:
+    """The machine that made a question; nothing for a person's."""
+    return str(question.metadata.get("made_by") or "")
+
+
+def making(questions: Iterable[Question]) -> dict[str, Any]:
+    """How many questions a machine made, which one, and how many of these a person has looked at."""
+    rows = list(questions)
+    made = [row for row in rows if made_by(row)]
+    return {
+        "questions": len(rows),
+        "made": len(made),
+        "reviewed": sum(bool(row.metadata.get("reviewed")) for row in made),
+        "by": dict(sorted(Counter(map(made_by, made)).items())),
+    }
+
+
+def making_sentence(found: Mapping[str, Any] | None) -> str | None:
+    """`exam: 48 of 48 questions made by a machine (ragraft patterns), 12 reviewed by a person`; None for people's."""
+    if not found or not found["made"]:
+        return None
+    return (
+        f"exam: {found['made']} of {found['questions']} questions made by a machine ({', '.join(found['by'])}), "
+        f"{found['reviewed']} reviewed by a person"
+    )
 
 
 def known_documents(placed: Sequence[ExamQuestion], evidence: Mapping[str, Sequence[str]]) -> dict[str, int]:

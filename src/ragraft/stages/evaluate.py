@@ -17,6 +17,7 @@ from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, Synthes
 from ragraft.errors import InputError
 from ragraft.methods.answer import Reply, answer
 from ragraft.methods.contexts import Context, Shown, show
+from ragraft.methods.exam_facts import making
 from ragraft.methods.grade import grade
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder, Shot
@@ -67,6 +68,7 @@ def evaluate(
         ]
     out.write_jsonl("answers.jsonl", map(to_json, answers))
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
+    card["made_by"] = making(question.question for question in questions)
     card["budget"] = {"passages dropped to fit": room.dropped, "questions left out": len(left_out)}
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})

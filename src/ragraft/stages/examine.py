@@ -24,6 +24,8 @@ from ragraft.methods.exam_facts import (
     evidence_warnings,
     known_documents,
     known_warnings,
+    making,
+    making_sentence,
     same_warnings,
     side_facts,
     size_warnings,
@@ -104,8 +106,11 @@ def examine(
     out.write_jsonl("duplicates.jsonl", duplicates)
     out.write_jsonl("faults.jsonl", ({"question_id": name, "fault": fault} for name, fault in faults))
     out.write_json("retrieval.json", {"depths": _depths(settings), "rows": rows})
-    out.write_json("facts.json", {"sides": side_facts(placed), "known_documents": known, "warnings": warnings})
-    out.write_json("summary.json", _summary(placed, lost + same, rows) | {"warnings": len(warnings)})
+    made = {side: making(row.question for row in placed if row.side == side) for side in SIDES}
+    facts = {"sides": side_facts(placed), "made_by": made, "known_documents": known, "warnings": warnings}
+    out.write_json("facts.json", facts)
+    label = {"label": making_sentence(made["exam"])} if made["exam"]["made"] else {}
+    out.write_json("summary.json", _summary(placed, lost + same, rows) | {"warnings": len(warnings)} | label)
     return Exam(out)
 
 
