@@ -218,8 +218,8 @@ class Config(Section):
     """The run's name: its folder under runs/."""
     documents: tuple[Path, ...]
     """Files, folders and JSONL files to read."""
-    questions: Questions
-    """A JSONL file of questions, or one for lessons and one for the exam."""
+    questions: Questions | None = None
+    """A JSONL file of questions, or one for lessons and one for the exam; `ragraft questions` proposes some."""
     model: str = DEFAULT_MODEL
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
     embedder: str = DEFAULT_EMBEDDER
@@ -332,10 +332,11 @@ def _suggest(where: tuple[str, ...]) -> str:
 
 def _resolve_paths(config: Config, root: Path) -> Config:
     questions = config.questions
+    resolved: Path | QuestionFiles | None = None
     if isinstance(questions, QuestionFiles):
         lessons, exam = questions.lessons.expanduser(), questions.exam.expanduser()
-        resolved: Path | QuestionFiles = QuestionFiles(lessons=root / lessons, exam=root / exam)
-    else:
+        resolved = QuestionFiles(lessons=root / lessons, exam=root / exam)
+    elif questions is not None:
         resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)
     return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})

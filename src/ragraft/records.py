@@ -222,6 +222,12 @@ def question_from_json(row: Mapping[str, Any]) -> Question:
     return Question(**values)
 
 
+def question_to_row(question: Question) -> dict[str, Any]:
+    """A Question as a row of a questions file: what it needs, and what it has beside that."""
+    needed = ("id", "question", "answers")
+    return {key: value for key, value in to_json(question).items() if value or key in needed}
+
+
 def prompt_from_json(row: Mapping[str, Any]) -> Prompt:
     """A Prompt from its JSON row."""
     return Prompt(tuple(Message(**m) for m in row["messages"]), row["cut"])

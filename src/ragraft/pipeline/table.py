@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from ragraft.config import Config
+from ragraft.config import Config, QuestionFiles
+from ragraft.errors import ConfigError
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard
 from ragraft.workspace.run import Place
@@ -64,7 +66,7 @@ def _examine(at: At, out: Folder) -> object:
     return examine(
         Corpus(at.made["ingest"]),
         Index(at.made["index"]),
-        questions=at.config.questions,
+        questions=questions_of(at.config),
         settings=at.config.examine,
         retriever=retriever(at),
         backends=at.backends,
@@ -75,7 +77,17 @@ def _examine(at: At, out: Folder) -> object:
 def _questions(at: At) -> str:
     from ragraft.stages.examine import fingerprint_questions
 
-    return fingerprint_questions(at.config.questions)
+    return fingerprint_questions(questions_of(at.config))
+
+
+def questions_of(config: Config) -> Path | QuestionFiles:
+    """The questions that the YAML names; raises ConfigError where it names none."""
+    if config.questions is None:
+        raise ConfigError(
+            f"No questions: in the YAML of {config.name}, and every stage from examine on needs them; name a file, or "
+            "let ragraft propose some: ragraft questions"
+        )
+    return config.questions
 
 
 def _synthesize(at: At, out: Folder) -> object:
