@@ -6,7 +6,7 @@ Like mined ones, a candidate's answer and evidence are exact spans of its chunk.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragraft.methods.candidates import Candidate, Turned, make_candidate
@@ -42,41 +42,50 @@ def propose(
 
 
 def ask_for_questions(chunk: Chunk, number: int) -> Prompt:
-    """The prompt that asks for questions on one chunk."""
-    text = f"{chunk.title}\n{chunk.text}"
-    return Prompt((Message("system", prompt_text("propose.txt").format(number=number)), Message("user", text)))
+    """The prompt that asks for questions on one chunk, after a solved example: small models follow forms, not rules."""
+    turns = (
+        Message("system", prompt_text("propose.txt").format(number=number)),
+        Message("user", prompt_text("propose_text.txt")),
+        Message("assistant", prompt_text("propose_reply.txt")),
+        Message("user", f"{chunk.title}\n{chunk.text}"),
+    )
+    return Prompt(turns)
 
 
 def read_proposals(chunk: Chunk, text: str, *, number: int, made_by: str) -> Proposals:
     """Pairs of a `Question:` line and the `Answer:` line below it; all else is turned down, with the reason."""
     candidates: list[Candidate] = []
     turned: list[Turned] = []
-    question = ""
-    for line in filter(None, map(str.strip, text.splitlines())):
-        found = _LINE.match(line)
-        if found is None:
-            turned.append(_turned(chunk, line, made_by, "not in the form Question: … Answer: …"))
-            question = ""
-        elif found[1] == "Question":
-            if question:
-                turned.append(_turned(chunk, question, made_by, "a question without an answer"))
-            question = found[2]
-        elif not question:
-            turned.append(_turned(chunk, found[2], made_by, "an answer without a question"))
+    for question, answer, fault in _read(text):
+        verdict = _turned(chunk, question, made_by, fault) if fault else _pair(chunk, question, answer, made_by)
+        if isinstance(verdict, Turned):
+            turned.append(verdict)
+        elif any(verdict.id == other.id for other in candidates):
+            turned.append(Turned(verdict, "asked twice of its chunk"))
+        elif len(candidates) == number:
+            turned.append(Turned(verdict, "more questions than asked for"))
         else:
-            verdict = _pair(chunk, question, found[2], made_by)
-            question = ""
-            if isinstance(verdict, Turned):
-                turned.append(verdict)
-            elif any(verdict.id == other.id for other in candidates):
-                turned.append(Turned(verdict, "asked twice of its chunk"))
-            elif len(candidates) == number:
-                turned.append(Turned(verdict, "more questions than asked for"))
-            else:
-                candidates.append(verdict)
-    if question:
-        turned.append(_turned(chunk, question, made_by, "a question without an answer"))
+            candidates.append(verdict)
     return Proposals(tuple(candidates), tuple(turned))
+
+
+def _read(text: str) -> Iterator[tuple[str, str, str]]:
+    """Question, answer and no fault; or what was written instead, nothing, and the fault."""
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if not lines:
+        yield "", "", "nothing was written"
+    question = ""
+    for line in lines:
+        found = _LINE.match(line)
+        if question and not (found and found[1] == "Answer"):
+            yield question, "", "a question without an answer"
+        if found is None:
+            yield line, "", "not in the form Question: … Answer: …"
+        elif found[1] == "Answer":
+            yield (question, found[2], "") if question else (found[2], "", "an answer without a question")
+        question = found[2] if found and found[1] == "Question" else ""
+    if question:
+        yield question, "", "a question without an answer"
 
 
 def _turned(chunk: Chunk, text: str, made_by: str, reason: str) -> Turned:

@@ -32,6 +32,8 @@ from ragraft.workspace import Folder, Index
 
 BATCH = 64
 """Mined candidates judged at a time."""
+PATIENCE = 64
+"""Chunks after which a model of whose questions none has passed is asked no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Wanted:
     """A model's source; the run's own when left out."""
     per_chunk: int = 3
     """Questions that a model is asked for on a chunk."""
-    temperature: float = 0.7
+    temperature: float = 0.3
     seed: int = 0
     language: str = "en"
     check: bool = False
@@ -103,6 +105,8 @@ def propose_questions(session: Session, wanted: Wanted, out: Path) -> Proposed:
             passed += [one for one in verdicts if isinstance(one, Candidate)]
             turned += [one for one in verdicts if isinstance(one, Turned)]
             progress.update(bar, completed=min(len(passed), wanted.limit))
+            if wanted.by == "model" and not passed and len({one.candidate.chunk for one in turned}) >= PATIENCE:
+                break
     return _write(passed, turned, out, chunks=len(chunks), untried=len(source.mined or []), limit=wanted.limit)
 
 
@@ -182,7 +186,10 @@ def _write(
     folder = Folder(out.parent)
     folder.write_jsonl(beside.name, map(_rejected_row, rejected))
     if not kept:
-        raise InputError(f"None of {len(rejected)} candidates passed; {beside} says why of each")
+        raise InputError(
+            f"None of {len(rejected)} candidates passed; {beside} says why of each; see whether --by patterns or "
+            "another --model does better"
+        )
     folder.write_jsonl(out.name, (question_to_row(one.row()) for one in kept))
     return Proposed(
         questions=len(kept),

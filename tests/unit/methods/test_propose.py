@@ -49,15 +49,19 @@ def test_more_than_asked_for_is_turned_down() -> None:
     assert read(more, 1)[1] == ["more questions than asked for"]
 
 
-def test_nothing_is_nothing() -> None:
-    assert read("") == ([], [])
+def test_an_empty_reply_is_told_too() -> None:
+    assert read("\n ") == ([], ["nothing was written"])
 
 
 def test_the_prompt_shows_the_chunk_and_the_form() -> None:
-    system, user = ask_for_questions(CHUNK, 4).messages
+    system, text, reply, user = ask_for_questions(CHUNK, 4).messages
     assert "write 4 different questions" in system.content
     assert system.content.endswith("Question: the question\nAnswer: the words copied from the text")
     assert user.content == f"Arlen\n{TEXT}"
+    # The solved example keeps to the form itself.
+    shown = Chunk("s#0", "s", "", text.content, 0, len(text.content), 1)
+    found = read_proposals(shown, reply.content, number=2, made_by="m")
+    assert (len(found.candidates), found.turned, text.role, reply.role) == (2, (), "user", "assistant")
 
 
 class Writer:
@@ -66,7 +70,7 @@ class Writer:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         self.sampled.append(sampling)
-        return [Completion(GOOD if "Arlen" in prompt.messages[1].content else "?") for prompt in prompts]
+        return [Completion(GOOD if "Arlen" in prompt.messages[-1].content else "?") for prompt in prompts]
 
 
 def test_a_batch_is_asked_at_once_and_seeded() -> None:
