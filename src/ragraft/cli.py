@@ -146,6 +146,8 @@ def ask(
         source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
         print(f"[{number}] {source}")
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
+    if asked.note:
+        print(f"({asked.note})", file=sys.stderr)
 
 
 @app.command()

@@ -45,6 +45,12 @@ def is_telling(answer: str) -> bool:
     return len(content) >= TELLING_WORDS or len("".join(content)) >= TELLING_CHARACTERS
 
 
+def holds(text: str, answer: str) -> bool:
+    """Whether a text holds the answer's words, in their order and without a gap."""
+    wanted = words(answer)
+    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words(text))} "
+
+
 class Containment:
     """Looks answers up in a fixed list of passages, by row number."""
 

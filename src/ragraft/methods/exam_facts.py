@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
-from ragraft.records import SIDES, ExamQuestion, Question, Rejected, Side
+from ragraft.records import SIDES, ExamQuestion, Passage, Question, Rejected, Side
 
 FEW_QUESTIONS = 10
 FEW_CLUSTERS = 5
@@ -110,6 +110,41 @@ def evidence_warnings(
             f"best-ranked chunk is taken: {some(weak)}"
         )
     return warnings
+
+
+def retrieved_warnings(
+    name: str | None, found: Mapping[str, Sequence[Passage]], placed: Sequence[ExamQuestion], faults: Sequence[Any]
+) -> list[str]:
+    """What is missing from the passages of the user's own retriever, `name`."""
+    warnings = []
+    if faults:
+        names = some([f"{question}: {fault}" for question, fault in faults], "; ")
+        warnings.append(f"{count(faults, 'given context')} not found: {names}; all are in faults.jsonl")
+    without = [question for question, passages in found.items() if not passages]
+    if without:
+        warnings.append(
+            f"{count(without, 'question')} without a passage from {name}, asked without documents where retrieved "
+            f"passages are shown: {some(without)}"
+        )
+    answerable = [row for row in placed if row.oracle and row.id in found]
+    blind = [row.id for row in answerable if not any(passage.shows for passage in found[row.id])]
+    if blind:
+        warnings.append(
+            f"the evidence of {len(blind)} of {count(answerable, 'question')} stands in no passage from {name}: "
+            f"{some(blind)}"
+        )
+    return warnings
+
+
+def nothing_found(name: str, asked: int, faults: Sequence[tuple[str, str]]) -> str:
+    """Why there is nothing to show: no question has a passage, neither its own nor one from retriever `name`."""
+    if name != "contexts":
+        return f"retrieve.retriever {name} finds no passage for any of {asked} questions; see whether it is filled"
+    wrong = f" ({faults[0][0]}: {faults[0][1]})" if faults else ""
+    return (
+        f"retrieve.retriever is contexts, but none of {asked} questions carries a passage{wrong}; give contexts or "
+        "metadata.context_ids, or leave the setting out"
+    )
 
 
 def same_warnings(duplicates: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -10,11 +10,29 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from ragraft.methods.containment import Containment
 from ragraft.methods.quotes import Quotes, Span
 from ragraft.records import Chunk, Document, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of evidence, so that a text from elsewhere can be seen to show it (see `outside`)."""
+
+    rows: tuple[int, ...]
+    chunks: tuple[str, ...]
+    """The oracle chunks of this piece, and above their rows in the index."""
+    spans: tuple[Span, ...] = ()
+    """Where it stands: what shares text with it shows it."""
+    texts: tuple[str, ...] = ()
+    """The quote, or the telling answers: a text that holds one shows it."""
+    documents: tuple[str, ...] = ()
+    """Only a text from one of these; any, when none is named."""
+    whole: bool = False
+    """Each of these documents is one chunk: all that comes from it shows the piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,8 @@ class Evidence:
     """The question named no evidence that is known; it was located by its answer."""
     faults: tuple[str, ...] = ()
     """What the question names and the documents lack."""
+    pieces: tuple[Piece, ...] = field(default=(), compare=False)
+    """How each part is recognised in a text from elsewhere; follows from the other fields."""
 
 
 class Places:
@@ -66,6 +86,21 @@ class Places:
                 unknown.append(name)
         return list(known), unknown
 
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Chunk id → row."""
+        return {chunk.id: row for row, chunk in enumerate(self.chunks)}
+
+    def holder(self, name: str) -> str:
+        """The document of a chunk, where the id is a chunk's; else the id itself."""
+        if self.same.get(name, name) in self.rows or name not in self.row_of:
+            return name
+        return self.chunks[self.row_of[name]].document_id
+
+    def ids(self, rows: Iterable[int]) -> tuple[str, ...]:
+        """Chunk ids of these rows."""
+        return tuple(self.chunks[row].id for row in rows)
+
     def overlapping(self, spans: Iterable[Span]) -> list[int]:
         """Rows of the chunks that share text with a span."""
         found = {
@@ -83,68 +118,85 @@ def locate(question: Question, places: Places) -> Evidence:
     faults = [f"evidence id {name} is no document" for name in unknown]
     if not question.answerable:
         return Evidence(faults=tuple(faults))
-    parts, lost = _by_quote(question, named, places)
+    pieces, lost = _by_quote(question, named, places)
     faults += lost
     weak = located = False
-    if not parts and named:
-        parts, weak = _by_document(question, named, places)
-    elif not parts:
-        parts = _by_answer(question, places)
-        located = bool(parts)
-    rows = sorted({row for part in parts for row in part})
+    if not pieces and named:
+        pieces, weak = _by_document(question, named, places)
+    elif not pieces:
+        pieces = _by_answer(question, places)
+        located = bool(pieces)
+    rows = sorted({row for piece in pieces for row in piece.rows})
     documents = set(named) | {places.chunks[row].document_id for row in rows}
     return Evidence(
-        chunks=tuple(places.chunks[row].id for row in rows),
-        parts=tuple(tuple(places.chunks[row].id for row in part) for part in parts),
+        chunks=places.ids(rows),
+        parts=tuple(piece.chunks for piece in pieces),
         documents=tuple(name for name in places.rows if name in documents),
         weak=weak,
         located=located,
         faults=tuple(faults),
+        pieces=tuple(pieces),
     )
 
 
-def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], list[str]]:
-    """Rows of each quote's chunks, and what is wrong with the quotes that lead nowhere."""
-    parts, faults = [], []
+def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple[list[Piece], list[str]]:
+    """Each quote's piece, and what is wrong with the quotes that lead nowhere."""
+    pieces, faults = [], []
     for quote in question.evidence:
         if not places.quotes.stands(quote):
             faults.append(f"quote {_short(quote)} stands in no document")
             continue
-        # "True" quoted from a named document points there; elsewhere it points nowhere.
         telling = places.containment.counts(quote)
+        # "True" quoted from a named document points there; elsewhere it points nowhere.
         spans = places.quotes.find(quote) if telling else places.quotes.find_in(quote, named)
         rows = places.overlapping(spans)
         if rows:
-            parts.append(rows)
+            within = () if telling else tuple(named)
+            pieces.append(Piece(tuple(rows), places.ids(rows), spans=tuple(spans), texts=(quote,), documents=within))
         else:
             faults.append(f"quote {_short(quote)} stands in too many places to point to one")
-    return parts, faults
+    return pieces, faults
 
 
-def _by_document(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], bool]:
-    """Rows of each named document's chunks that hold an answer, else of its best one; whether all are only that."""
-    telling = _holding(question, places, telling=True) | _overlapping_answers(question, named, places)
+def _by_document(question: Question, named: Sequence[str], places: Places) -> tuple[list[Piece], bool]:
+    """The chunks of each named document that hold an answer, else its best one; whether all are only that."""
+    spans = _answer_lines(question, named, places)
+    telling = _holding(question, places, telling=True) | set(places.overlapping(spans))
     any_holding = _holding(question, places, telling=False)
     query = " ".join((question.question, *question.answers, question.long_answer or ""))
-    parts, sure = [], False
+    pieces, sure = [], False
     for name in named:
         rows = places.rows[name]
         held = [row for row in rows if row in telling]
         # The only chunk of a named document is its evidence without any guess.
         sure = sure or bool(held) or len(rows) == 1
         likely = [row for row in rows if row in any_holding] or rows
-        if rows:
-            parts.append(held or places.containment.ranked(query, likely)[:1])
-    return parts, bool(parts) and not sure
+        if held:
+            here = tuple(span for span in spans if span.document_id == name)
+            pieces.append(_answering(question, held, name, places, spans=here))
+        elif rows:
+            best = places.containment.ranked(query, likely)[:1]
+            chunk = places.chunks[best[0]]
+            place = (Span(name, chunk.start, chunk.end),)
+            pieces.append(Piece(tuple(best), places.ids(best), spans=place, documents=(name,), whole=len(rows) == 1))
+    return pieces, bool(pieces) and not sure
 
 
-def _by_answer(question: Question, places: Places) -> list[list[int]]:
-    """Rows that hold an answer in one document: the one whose holding chunk shares most with the question."""
+def _by_answer(question: Question, places: Places) -> list[Piece]:
+    """The chunks that hold an answer in one document: the one whose holding chunk shares most with the question."""
     holding = sorted(_holding(question, places, telling=True))
     if not holding:
         return []
     best = places.chunks[places.containment.ranked(question.question, holding)[0]].document_id
-    return [[row for row in holding if places.chunks[row].document_id == best]]
+    return [_answering(question, [row for row in holding if places.chunks[row].document_id == best], best, places)]
+
+
+def _answering(
+    question: Question, rows: Sequence[int], document: str, places: Places, *, spans: tuple[Span, ...] = ()
+) -> Piece:
+    telling = tuple(answer for answer in question.answers if places.containment.counts(answer))
+    whole = len(places.rows[document]) == 1
+    return Piece(tuple(rows), places.ids(rows), spans=spans, texts=telling, documents=(document,), whole=whole)
 
 
 def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
@@ -153,11 +205,11 @@ def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
     return {row for answer in question.answers if not telling or counts(answer) for row in find(answer)}
 
 
-def _overlapping_answers(question: Question, named: Sequence[str], places: Places) -> set[int]:
-    """Rows in the named documents that overlap a telling line of an answer or of the long answer."""
+def _answer_lines(question: Question, named: Sequence[str], places: Places) -> list[Span]:
+    """Places in the named documents of the telling lines of answers and long answer."""
     lines = [line for answer in (*question.answers, question.long_answer or "") for line in answer.splitlines()]
     telling = [line for line in lines if places.containment.counts(line)]
-    return set(places.overlapping(span for line in telling for span in places.quotes.find_in(line, named)))
+    return [span for line in telling for span in places.quotes.find_in(line, named)]
 
 
 def _short(quote: str, length: int = 60) -> str:

@@ -1,7 +1,8 @@
 """Build RAFT lessons: question, oracle and mined distractors, wanted answer (Zhang et al. 2024, 2403.10131, section 3).
 
 Unlike the paper and its reference code, a lesson without its oracle asks for the abstention, never for a quote of a
-document that isn't there, and distractors come from the index that will serve the model.
+document that isn't there, and distractors come from the retriever that will serve the model. Where that is the user's
+own, so does the oracle if it was found: cut and titled like the distractors, it has no mark but what it says.
 Knows passages and prompts; knows no folder and no model.
 """
 
@@ -37,6 +38,8 @@ class Made:
     """A lesson and what its budget cost it."""
 
     lesson: Lesson
+    shown: tuple[Passage, ...]
+    """What the lesson shows, in order."""
     distractors_dropped: int
     kinds: tuple[str, ...]
     """Where each distractor came from: hard, low or random."""
@@ -60,31 +63,40 @@ def make_lesson(
     *,
     with_oracle: bool,
     chunks: Mapping[str, Passage],
-    ranked: Sequence[str],
+    ranked: Sequence[Passage],
     recipe: Recipe,
     builder: PromptBuilder,
-    answers_it: Callable[[str], bool],
+    answers_it: Callable[[Passage], bool],
     seed: str,
 ) -> Made | Rejected:
     """One lesson: oracle (or none), distractors drawn from `ranked` (best first) and at random, shuffled uniformly.
 
-    `answers_it` says whether a chunk answers the question: such a chunk is never a distractor.
+    `answers_it` says whether a passage answers the question: such a passage is never a distractor.
     """
     order = random.Random(f"{seed}|{question.id}")
-    oracle = choose_oracle(question, chunks) if with_oracle else []
+    found = {passage.id: passage for passage in ranked}
+    showing = [passage for passage in ranked if passage.shows]
+    oracle = _fitting_oracle(question, chunks, showing, builder) if with_oracle else []
     count = order.randint(*recipe.distractors) + (0 if with_oracle else 1)
-    oracle_texts = [_shingles(chunks[name].text) for name in question.oracle]
+    oracle_texts = [
+        _shingles(text) for text in [*(chunks[n].text for n in question.oracle), *(p.text for p in showing)]
+    ]
+
+    def known(name: str) -> Passage:
+        return found.get(name) or chunks[name]
 
     def unfit(name: str) -> bool:
-        return answers_it(name) or _repeats(chunks[name].text, oracle_texts)
+        return answers_it(known(name)) or _repeats(known(name).text, oracle_texts)
 
-    pools = {"hard": ranked[:HARD_RANKS], "low": ranked[HARD_RANKS:], "random": list(chunks)}
+    names = [passage.id for passage in ranked]
+    pools = {"hard": names[:HARD_RANKS], "low": names[HARD_RANKS:], "random": list(chunks)}
     wishes = [_wish(recipe, order) for _ in range(count)]
-    drawn = _draw_distractors(wishes, pools, barred=set(question.oracle), unfit=unfit, order=order)
+    barred = {*question.oracle, *(passage.id for passage in showing)}
+    drawn = _draw_distractors(wishes, pools, barred=barred, unfit=unfit, order=order)
     if not oracle and not drawn:
         return Rejected(question.id, "no distractor is left that does not answer the question")
     # Least useful last: what does not fit the budget is dropped from the end.
-    candidates = [*(chunks[name] for name in oracle), *(chunks[name] for name, _ in drawn)]
+    candidates = [known(name) for name in [*oracle, *(name for name, _ in drawn)]]
     target = write_target(question.question, candidates, oracle, recipe.quote_words) if oracle else ""
     wanted = target or abstain(recipe.abstention)
     tokens = builder.tokenizer.count(wanted) + 1
@@ -96,8 +108,8 @@ def make_lesson(
     order.shuffle(shown)
     if oracle:  # numbers are written after the shuffle
         wanted = write_target(question.question, shown, oracle, recipe.quote_words)
-        for quote in find_quotes(question.question, [chunks[name] for name in oracle], recipe.quote_words):
-            if quote.text not in chunks[quote.passage].text:
+        for quote in find_quotes(question.question, [known(name) for name in oracle], recipe.quote_words):
+            if quote.text not in known(quote.passage).text:
                 return Rejected(question.id, "a quote is no exact span of its document", quote.text)
     kind: Kind = "oracle" if oracle else "no-oracle" if question.question.answerable else "unanswerable"
     lesson = Lesson(
@@ -110,18 +122,32 @@ def make_lesson(
         oracle=tuple(oracle),
     )
     left = {passage.id for passage in shown}
-    return Made(lesson, len(candidates) - len(shown), tuple(kind for name, kind in drawn if name in left))
+    kinds = tuple(kind for name, kind in drawn if name in left)
+    return Made(lesson, tuple(shown), len(candidates) - len(shown), kinds)
 
 
-def choose_oracle(question: ExamQuestion, chunks: Mapping[str, Passage]) -> list[str]:
-    """A chunk for each piece of evidence: the first that can be quoted, else the first."""
-    chosen: list[str] = []
+def choose_oracle(
+    question: ExamQuestion, chunks: Mapping[str, Passage], showing: Sequence[Passage] = ()
+) -> list[Passage]:
+    """A passage for each piece of evidence, found ones before chunks: the first that can be quoted, else the first."""
+    chosen: list[Passage] = []
     for part in question.parts or (question.oracle,):
-        if any(name in chosen for name in part):
+        if any(name in part for passage in chosen for name in passage.chunks):
             continue
-        quotable = [name for name in part if find_quotes(question.question, [chunks[name]], 10_000)]
-        chosen.append((quotable or list(part))[0])
+        found = [passage for passage in showing if not set(part).isdisjoint(passage.shows)]
+        able = found or [chunks[name] for name in part]
+        chosen.append(next((one for one in able if find_quotes(question.question, [one], 10_000)), able[0]))
     return chosen
+
+
+def _fitting_oracle(
+    question: ExamQuestion, chunks: Mapping[str, Passage], showing: Sequence[Passage], builder: PromptBuilder
+) -> list[str]:
+    """Ids of the oracle as the retriever found it; of our own chunks where that is too long for the budget."""
+    chosen = choose_oracle(question, chunks, showing)
+    if showing and not builder.fits(question.question.question, chosen):
+        chosen = choose_oracle(question, chunks)
+    return [passage.id for passage in chosen]
 
 
 def _draw_distractors(

@@ -6,16 +6,16 @@ Knows methods and settings; knows no tokenizer's or model's kind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
-from ragraft.methods.containment import Containment
+from ragraft.methods.containment import Containment, holds
+from ragraft.methods.finders import Finder
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe, make_lesson, plan_kinds
-from ragraft.methods.retrieve import IndexRetriever
 from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
 from ragraft.workspace import Exam, Folder, Index, Lessons
 
@@ -27,14 +27,12 @@ def synthesize(
     settings: SynthesizeConfig,
     prompt: PromptConfig,
     retrieve: RetrieveConfig,
-    retriever: IndexRetriever,
+    finder: Finder,
     builder: PromptBuilder,
     out: Folder,
 ) -> Lessons:
     """RAFT lessons of the train side, and of the validation side for the validation loss."""
-    workshop = _Workshop(
-        index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder
-    )
+    workshop = _Workshop(index, settings=settings, prompt=prompt, pool=retrieve.pool, finder=finder, builder=builder)
     train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
     lessons, rejected = workshop.make(train, variants=settings.variants)
     held_out, spared = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
@@ -47,7 +45,7 @@ def synthesize(
         raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
     out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
     out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation))
-    counts = _counts(lessons, validation, rejected, builder)
+    counts = _counts(lessons, validation, rejected, builder) | workshop.found_oracles(lessons)
     out.write_json("counts.json", counts)
     out.write_json("summary.json", {key: counts[key] for key in ("lessons", "validation lessons", "tokens")})
     return Lessons(out)
@@ -63,10 +61,10 @@ class _Workshop:
         settings: SynthesizeConfig,
         prompt: PromptConfig,
         pool: int,
-        retriever: IndexRetriever,
+        finder: Finder,
         builder: PromptBuilder,
     ) -> None:
-        self._settings, self._builder, self._pool, self._retriever = settings, builder, pool, retriever
+        self._settings, self._builder, self._pool, self._finder = settings, builder, pool, finder
         chunks = index.chunks()
         self._chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in chunks}
         self._ids = [chunk.id for chunk in chunks]
@@ -83,21 +81,20 @@ class _Workshop:
         """Lessons in the order of the questions, a round of all questions for each variant."""
         if not questions:
             return [], []
-        ranked = self._retriever.rank([question.question.question for question in questions], self._pool, "hybrid")
+        ranked = self._finder.find(questions, self._pool)
         made: list[Made] = []
         rejected: list[Rejected] = []
         for variant in range(variants):
             kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + variant)
-            for question, hits in zip(questions, ranked, strict=True):
-                answering = self._answering(question)
+            for question, found in zip(questions, ranked, strict=True):
                 lesson = make_lesson(
                     question,
                     with_oracle=kinds[question.id],
                     chunks=self._chunks,
-                    ranked=[hit.id for hit in hits],
+                    ranked=found,
                     recipe=self._recipe,
                     builder=self._builder,
-                    answers_it=answering.__contains__,
+                    answers_it=self._answering(question),
                     seed=f"{self._settings.seed}.{variant}",
                 )
                 if isinstance(lesson, Rejected):
@@ -106,11 +103,23 @@ class _Workshop:
                     made.append(lesson)
         return made, rejected
 
-    def _answering(self, question: ExamQuestion) -> set[str]:
-        """Chunks that hold an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
+    def _answering(self, question: ExamQuestion) -> Callable[[Passage], bool]:
+        """Whether a passage holds an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
         look = self._containment
         telling = [answer for answer in question.question.answers if look.counts(answer)]
-        return {self._ids[row] for answer in telling for row in look.holding(answer)}
+        holding = {self._ids[row] for answer in telling for row in look.holding(answer)}
+
+        def answers(passage: Passage) -> bool:
+            if passage.id in self._chunks:
+                return passage.id in holding
+            return any(holds(passage.text, answer) for answer in telling)
+
+        return answers
+
+    def found_oracles(self, lessons: Sequence[Made]) -> dict[str, int]:
+        """How many lessons show the oracle as the user's retriever found it."""
+        found = sum(any(name not in self._chunks for name in made.lesson.oracle) for made in lessons)
+        return {"oracles as your retriever found them": found} if found else {}
 
 
 def _counts(

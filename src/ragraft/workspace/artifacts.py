@@ -18,13 +18,17 @@ from ragraft.records import (
     Document,
     ExamQuestion,
     Lesson,
+    Passage,
     Side,
+    passage_from_json,
     prompt_from_json,
     question_from_json,
     to_json,
 )
 from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
+
+RETRIEVED = "retrieved.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,10 @@ class Index(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class Exam(Artifact):
-    """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json."""
+    """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json.
+
+    With the user's own retriever also retrieved.jsonl.
+    """
 
     def questions(self, side: Side | None = None) -> list[ExamQuestion]:
         return [
@@ -95,6 +102,13 @@ class Exam(Artifact):
             for row in self.folder.read_jsonl("questions.jsonl")
             if side is None or row["side"] == side
         ]
+
+    def retrieved(self) -> dict[str, list[Passage]]:
+        """Question id → passages of the user's own retriever, best first; nothing where ragraft's index retrieves."""
+        if not self.folder.has(RETRIEVED):
+            return {}
+        rows = self.folder.read_jsonl(RETRIEVED)
+        return {row["question_id"]: [passage_from_json(passage) for passage in row["passages"]] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

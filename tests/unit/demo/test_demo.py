@@ -341,8 +341,9 @@ def exam(demo: Written, tmp_path_factory: pytest.TempPathFactory) -> Exam:
         made,
         questions=config.questions,
         settings=config.examine,
+        retrieve=config.retrieve,
         retriever=retriever,
-        backends=backends,
+        users=None,
         out=root.folder("exam"),
     )
 
