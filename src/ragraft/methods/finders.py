@@ -21,6 +21,10 @@ class Finder(Protocol):
         """At most `k` passages of each question, best first."""
         ...
 
+    def elsewhere(self, questions: Sequence[ExamQuestion], chunks: Mapping[str, Passage]) -> Mapping[str, Passage]:
+        """Passages for random distractors, cut and titled like those that `find` gives."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -31,6 +35,10 @@ class Asking:
     def find(self, questions: Sequence[ExamQuestion], k: int) -> list[list[Passage]]:
         return self.retriever.retrieve([question.question.question for question in questions], k)
 
+    def elsewhere(self, questions: Sequence[ExamQuestion], chunks: Mapping[str, Passage]) -> Mapping[str, Passage]:
+        """All chunks: what the index finds is one of them."""
+        return chunks
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -40,3 +48,7 @@ class Kept:
 
     def find(self, questions: Sequence[ExamQuestion], k: int) -> list[list[Passage]]:
         return [list(self.passages[question.id][:k]) for question in questions]
+
+    def elsewhere(self, questions: Sequence[ExamQuestion], chunks: Mapping[str, Passage]) -> Mapping[str, Passage]:
+        """What was found for any of these questions."""
+        return {passage.id: passage for question in questions for passage in self.passages[question.id]}

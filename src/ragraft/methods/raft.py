@@ -2,7 +2,7 @@
 
 Unlike the paper and its reference code, a lesson without its oracle asks for the abstention, never for a quote of a
 document that isn't there, and distractors come from the retriever that will serve the model. Where that is the user's
-own, so does the oracle if it was found: cut and titled like the distractors, it has no mark but what it says.
+own, so do random distractors, and the oracle if it was found: cut and titled alike, it has no mark but what it says.
 Knows passages and prompts; knows no folder and no model.
 """
 
@@ -64,17 +64,19 @@ def make_lesson(
     with_oracle: bool,
     chunks: Mapping[str, Passage],
     ranked: Sequence[Passage],
+    elsewhere: Mapping[str, Passage],
     recipe: Recipe,
     builder: PromptBuilder,
     answers_it: Callable[[Passage], bool],
     seed: str,
 ) -> Made | Rejected:
-    """One lesson: oracle (or none), distractors drawn from `ranked` (best first) and at random, shuffled uniformly.
+    """One lesson: oracle (or none), distractors drawn from `ranked` (best first) and from `elsewhere`, all shuffled.
 
     `answers_it` says whether a passage answers the question: such a passage is never a distractor.
     """
     order = random.Random(f"{seed}|{question.id}")
     found = {passage.id: passage for passage in ranked}
+    oracle_chunks = set(question.oracle)
     showing = [passage for passage in ranked if passage.shows]
     oracle = _fitting_oracle(question, chunks, showing, builder) if with_oracle else []
     count = order.randint(*recipe.distractors) + (0 if with_oracle else 1)
@@ -83,15 +85,17 @@ def make_lesson(
     ]
 
     def known(name: str) -> Passage:
-        return found.get(name) or chunks[name]
+        return found.get(name) or elsewhere.get(name) or chunks[name]
 
     def unfit(name: str) -> bool:
-        return answers_it(known(name)) or _repeats(known(name).text, oracle_texts)
+        passage = known(name)
+        shows = not oracle_chunks.isdisjoint(passage.chunks)
+        return shows or answers_it(passage) or _repeats(passage.text, oracle_texts)
 
     names = [passage.id for passage in ranked]
-    pools = {"hard": names[:HARD_RANKS], "low": names[HARD_RANKS:], "random": list(chunks)}
+    pools = {"hard": names[:HARD_RANKS], "low": names[HARD_RANKS:], "random": list(elsewhere)}
     wishes = [_wish(recipe, order) for _ in range(count)]
-    barred = {*question.oracle, *(passage.id for passage in showing)}
+    barred = oracle_chunks | {passage.id for passage in showing}
     drawn = _draw_distractors(wishes, pools, barred=barred, unfit=unfit, order=order)
     if not oracle and not drawn:
         return Rejected(question.id, "no distractor is left that does not answer the question")

@@ -34,6 +34,7 @@ def choose_shots(
 ) -> tuple[list[Shot], list[Shot]]:
     """`count` examples with documents and as many closed-book ones, in a seeded order; fewer where too few fit."""
     order = random.Random(f"{seed}|shots")
+    elsewhere = finder.elsewhere(train, chunks)
     questions = order.sample(list(train), len(train))
     one_distractor = replace(recipe, distractors=(1, 1))
 
@@ -45,6 +46,7 @@ def choose_shots(
                 with_oracle=with_oracle,
                 chunks=chunks,
                 ranked=ranked,
+                elsewhere=elsewhere,
                 recipe=one_distractor,
                 builder=builder,
                 answers_it=lambda passage, q=question: _holds_answer(q, passage.text),  # type: ignore[misc]

@@ -82,6 +82,7 @@ class _Workshop:
         if not questions:
             return [], []
         ranked = self._finder.find(questions, self._pool)
+        elsewhere = self._finder.elsewhere(questions, self._chunks)
         made: list[Made] = []
         rejected: list[Rejected] = []
         for variant in range(variants):
@@ -92,6 +93,7 @@ class _Workshop:
                     with_oracle=kinds[question.id],
                     chunks=self._chunks,
                     ranked=found,
+                    elsewhere=elsewhere,
                     recipe=self._recipe,
                     builder=self._builder,
                     answers_it=self._answering(question),

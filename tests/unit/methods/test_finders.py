@@ -38,3 +38,11 @@ def test_kept_passages_belong_to_the_question_not_to_its_words() -> None:
 def test_a_question_that_was_never_asked_is_a_fault_of_ours() -> None:
     with pytest.raises(KeyError):
         Kept({}).find([placed("q1", "who?")], 2)
+
+
+def test_random_passages_are_of_the_form_in_which_they_are_found() -> None:
+    chunks = {"c": passage("c")}
+    questions = [placed("q1", "who?"), placed("q2", "when?")]
+    assert Asking(Echo()).elsewhere(questions, chunks) == chunks
+    kept = Kept({"q1": [passage("a"), passage("b")], "q2": [passage("b")], "exam": [passage("x")]})
+    assert kept.elsewhere(questions, chunks) == {"a": passage("a"), "b": passage("b")}

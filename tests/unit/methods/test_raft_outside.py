@@ -61,13 +61,20 @@ def outside(name: str, text: str, *shows: str) -> Passage:
 
 
 def outside_lesson(
-    builder: PromptBuilder, ranked: Sequence[Passage], *, with_oracle: bool = True, town: int = 3, seed: str = "0"
+    builder: PromptBuilder,
+    ranked: Sequence[Passage],
+    *,
+    elsewhere: Sequence[Passage] | None = None,
+    with_oracle: bool = True,
+    town: int = 3,
+    seed: str = "0",
 ) -> Made:
     found = make_lesson(
         asked(town),
         with_oracle=with_oracle,
         chunks=CHUNKS,
         ranked=ranked,
+        elsewhere=CHUNKS if elsewhere is None else {passage.id: passage for passage in elsewhere},
         recipe=RECIPE,
         builder=builder,
         answers_it=lambda passage: mayor(town) in passage.text,
@@ -135,3 +142,18 @@ def test_our_chunks_do_not_lie_hidden_in_their_oracle(builder: PromptBuilder) ->
         one = outside_lesson(builder, [whole], seed=str(seed))
         assert one.lesson.oracle == ("whole",)
         assert not {"t50", "t51"} & set(one.lesson.passages)
+
+
+def test_random_distractors_come_from_elsewhere_and_show_nothing_either(builder: PromptBuilder) -> None:
+    only = [passage for passage in theirs(3) if passage.id == "x1"]
+    others = [
+        outside("y0", f"{_filler(3000)}. Shows the same chunk to another question.", "t3"),
+        outside("y1", f"{_filler(3001)}. We met {mayor(3)}."),
+        outside("y2", CHUNKS["t3"].text),
+        outside("y3", f"{_filler(3003)}. A mill."),
+        outside("y4", f"{_filler(3004)}. A farm.", "t9"),
+    ]
+    for seed in "0123456789":
+        one = outside_lesson(builder, only, elsewhere=others, seed=seed)
+        assert set(one.lesson.passages) == {"x1", "y3", "y4"}, "none of ours, which would be known by its form"
+        assert one.kinds == ("random", "random")
