@@ -70,7 +70,7 @@ class TestIndexRetriever(RetrieverContract):
         embedder = HashingEmbedder()
         MemoryStore().write(tmp_path, [(chunks, embedder.embed([chunk.text for chunk in chunks]))])
         return open_retriever(
-            chunks,
+            {chunk.id: chunk for chunk in chunks},
             MemoryStore().open(tmp_path),
             embedder=embedder,
             reranker=None,

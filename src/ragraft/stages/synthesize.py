@@ -19,6 +19,9 @@ from ragraft.methods.raft import Made, Recipe, make_lesson, plan_kinds
 from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
 from ragraft.workspace import Exam, Folder, Index, Lessons
 
+BATCH = 64
+"""Questions whose passages are looked for at a time."""
+
 
 def synthesize(
     index: Index,
@@ -81,7 +84,9 @@ class _Workshop:
         """Lessons in the order of the questions, a round of all questions for each variant."""
         if not questions:
             return [], []
-        ranked = self._finder.find(questions, self._pool)
+        ranked = [
+            row for start in range(0, len(questions), BATCH) for row in self._find(questions[start : start + BATCH])
+        ]
         elsewhere = self._finder.elsewhere(questions, self._chunks)
         made: list[Made] = []
         rejected: list[Rejected] = []
@@ -104,6 +109,11 @@ class _Workshop:
                 else:
                     made.append(lesson)
         return made, rejected
+
+    def _find(self, questions: Sequence[ExamQuestion]) -> list[list[Passage]]:
+        """Ranked passages; those that are chunks of ours share one text, or a large exam's would fill the memory."""
+        found = self._finder.find(questions, self._pool)
+        return [[self._chunks.get(one.id, one) if not one.shows else one for one in passages] for passages in found]
 
     def _answering(self, question: ExamQuestion) -> Callable[[Passage], bool]:
         """Whether a passage holds an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
