@@ -10,6 +10,7 @@ from ragraft.records import SIDES, ExamQuestion, Passage, Question, Rejected, Si
 
 FEW_QUESTIONS = 10
 FEW_CLUSTERS = 5
+HEADLINE_DEPTH = 4
 _SHOWN = 5
 
 
@@ -170,3 +171,12 @@ def size_warnings(placed: Sequence[ExamQuestion], wanted: Sequence[Side]) -> lis
             f"have at least {FEW_QUESTIONS} questions in {FEW_CLUSTERS} clusters"
         )
     return warnings
+
+
+def headline_recalls(rows: Sequence[Mapping[str, Any]], name: str | None) -> dict[str, float]:
+    """The headline of retrieval: ragraft's own and the user's."""
+    return {
+        f"{row['ranking']} {row['metric']} on the exam": round(row["value"], 3)
+        for row in rows
+        if row["side"] == "exam" and row["metric"] == f"recall@{HEADLINE_DEPTH}" and row["ranking"] in ("hybrid", name)
+    }

@@ -22,6 +22,7 @@ from ragraft.methods.clusters import Asked, make_clusters
 from ragraft.methods.exam_facts import (
     count,
     evidence_warnings,
+    headline_recalls,
     known_documents,
     known_warnings,
     making,
@@ -56,7 +57,6 @@ SAME_RATE = 0.05
 """Share of questions asked on two sides above which the set counts as templated: reported, not rejected."""
 LOST_RATE = 0.5
 """Share of the questions with answers whose evidence is nowhere: above it, these documents are not theirs."""
-HEADLINE_DEPTH = 4
 
 
 class Ranker(Protocol):
@@ -123,7 +123,7 @@ def examine(
     made = {side: making(row.question for row in placed if row.side == side) for side in SIDES}
     facts = {"sides": side_facts(placed), "made_by": made, "known_documents": known, "warnings": warnings}
     out.write_json("facts.json", facts)
-    figures: dict[str, Any] = _recalls(rows, retrieve.retriever)
+    figures: dict[str, Any] = headline_recalls(rows, retrieve.retriever)
     if retrieve.retriever is not None:
         figures[f"without a passage from {retrieve.retriever}"] = sum(not row for row in found.values())
     if made["exam"]["made"]:
@@ -392,12 +392,3 @@ def _summary(placed: Sequence[ExamQuestion], rejected: Sequence[Rejected]) -> di
         "rejected": len(rejected),
     }
     return {**sides, **clusters, **counts}
-
-
-def _recalls(rows: Sequence[Mapping[str, Any]], name: str | None) -> dict[str, float]:
-    """The headline of retrieval: ragraft's own and the user's."""
-    return {
-        f"{row['ranking']} {row['metric']} on the exam": round(row["value"], 3)
-        for row in rows
-        if row["side"] == "exam" and row["metric"] == f"recall@{HEADLINE_DEPTH}" and row["ranking"] in ("hybrid", name)
-    }

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.conftest import lighthouses
 
 from ragraft.errors import BackendError, ConfigError, InputError
 from ragraft.pipeline import ask, backends, open_session
@@ -17,6 +16,7 @@ from ragraft.pipeline.passages import CheckedRetriever, KeptPassages
 from ragraft.records import Passage
 from ragraft.stages.examine import BATCH
 from ragraft.workspace import Folder
+from tests.conftest import lighthouses
 
 if TYPE_CHECKING:
     from tests.conftest import Site
