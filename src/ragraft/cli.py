@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragraft.errors import RagraftError
+from ragraft.errors import ConfigError, RagraftError
 
 if TYPE_CHECKING:
-    from ragraft.pipeline import Event, Session
+    from ragraft.pipeline import Event, Session, Wanted
 
 app = typer.Typer(
     add_completion=False,
@@ -82,6 +82,50 @@ for _name, _help in {
 
 
 @app.command()
+def questions(  # noqa: PLR0917 — options, not positions
+    file: File = YAML,
+    by: Annotated[
+        str, typer.Option("--by", help="patterns: no model at all; model: a generator proposes.")
+    ] = "patterns",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The most questions to write.")] = 200,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write; candidates.jsonl beside the YAML.")
+    ] = None,
+    review: Annotated[bool, typer.Option("--review", help="Look at them on a page of this machine's own.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0: any free one.")] = 0,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="SOURCE", help="The model that proposes; the run's by default.")
+    ] = None,
+    per_chunk: Annotated[int, typer.Option("--per-chunk", min=1, help="Questions a model is asked for a chunk.")] = 3,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also have the model answer each, with its chunk and without.")
+    ] = False,
+    language: Annotated[str, typer.Option("--language", help="Language of the patterns.")] = "en",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the order and of the model.")] = 0,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Propose questions from the index, where you have none yet; accept, mend or drop them on a page."""
+    from ragraft.pipeline import Wanted
+
+    session = _open(file, set_, run_)
+    _run(session, last="index")
+    target = out or file.resolve().parent / "candidates.jsonl"
+    if not (review and target.exists()):
+        if by == "patterns" and model is not None:
+            raise ConfigError("--model proposes nothing without --by model")
+        _propose(
+            session,
+            Wanted(by, limit=limit, model=model, per_chunk=per_chunk, seed=seed, language=language, check=check),
+            target,
+        )
+    if review:
+        from ragraft.web import serve
+
+        serve(session, target, port, tell=lambda line: print(line, flush=True))
+
+
+@app.command()
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     model: Annotated[str | None, typer.Option("--model", help="tuned (default) or base.")] = None,
@@ -102,6 +146,8 @@ def ask(
         source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
         print(f"[{number}] {source}")
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
+    if asked.note:
+        print(f"({asked.note})", file=sys.stderr)
 
 
 @app.command()
@@ -202,6 +248,19 @@ def _run(session: Session, *, first: str | None = None, last: str | None = None,
         report = show_artifact(session, "report", 1)
         _print_report(report)
         print(f"Page: {session.run.path / '80-report' / 'report.html'}")
+
+
+def _propose(session: Session, wanted: Wanted, target: Path) -> None:
+    from ragraft.pipeline import propose_questions
+
+    found = propose_questions(session, wanted, target)
+    for reason, number in found.reasons.items():
+        print(f"  {number:>6} rejected: {reason}")
+    if found.untried:
+        print(f"  {found.untried:>6} more were not tried: --limit {wanted.limit}")
+    print(f"{found.questions} questions on {found.chunks} of {found.of_chunks} chunks: {found.file}")
+    print(f"Rejected, with reasons: {found.rejected}")
+    print("They are made by a machine, and say so. Look at them with: ragraft questions --review")
 
 
 def _print_event(event: Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -54,11 +55,18 @@ class IndexConfig(Section):
     """Chunks between two resume points."""
 
 
+CONTEXTS = "contexts"
+
+
 class RetrieveConfig(Section):
+    retriever: str | None = None
+    """Your own retriever: http, a plugin's name, or contexts (each question's own); ragraft's index when left out."""
+    url: str | None = None
+    """Where the http retriever is asked; a token goes into RAGRAFT_RETRIEVER_TOKEN."""
     k: int = Field(4, ge=1)
     """Passages the reader sees."""
     pool: int = Field(50, ge=1)
-    """Candidates that each ranking brings to the fusion."""
+    """Candidates that each ranking brings to the fusion; the depth to which your own retriever is asked."""
     rrf_k: float = Field(60.0, gt=0)
     """The constant of reciprocal rank fusion."""
     dense_weight: float = Field(1.0, ge=0)
@@ -67,6 +75,23 @@ class RetrieveConfig(Section):
     """Weight of the full-text ranking in the fusion."""
     reranker: str | None = None
     """Backend that reorders the fused pool; none by default."""
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^/\s]+(/\S*)?$", value):
+            raise ValueError("write it as http://HOST:PORT/PATH")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RetrieveConfig:
+        if (self.retriever == "http") != (self.url is not None):
+            raise ValueError("retriever: http and url go together")
+        if self.retriever is not None and self.reranker is not None:
+            raise ValueError(f"reranker reorders ragraft's own ranking, not that of retriever: {self.retriever}")
+        if self.retriever not in (None, CONTEXTS) and self.k > self.pool:
+            raise ValueError(f"k {self.k} is more than pool {self.pool}, the depth to which {self.retriever} is asked")
+        return self
 
 
 class PromptConfig(Section):
@@ -232,8 +257,8 @@ class Config(Section):
     """The run's name: its folder under runs/."""
     documents: tuple[Path, ...]
     """Files, folders and JSONL files to read."""
-    questions: Questions
-    """A JSONL file of questions, or one for lessons and one for the exam."""
+    questions: Questions | None = None
+    """A JSONL file of questions, or one for lessons and one for the exam; `ragraft questions` proposes some."""
     model: str = DEFAULT_MODEL
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
     embedder: str = DEFAULT_EMBEDDER
@@ -276,6 +301,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
     for override in overrides:
         origins |= dict.fromkeys(_apply_override(data, override), "--set")
     data.setdefault("name", path.resolve().parent.name)
+    _refuse_secrets(path, data)
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
@@ -286,6 +312,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
 def config_from_resolved(data: Mapping[str, Any]) -> Config:
     """A Config from what `Config.model_dump` saved."""
     return Config.model_validate(data)
+
+
+def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
+    """Before anything repeats or saves the config."""
+    section = data.get("retrieve")
+    url = section.get("url") if isinstance(section, dict) else None
+    if isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
+        raise ConfigError(
+            f"{path}: retrieve.url holds a user name or password; leave it out and put a token into the environment "
+            "variable RAGRAFT_RETRIEVER_TOKEN"
+        )
 
 
 def _apply_override(data: dict[str, Any], override: str) -> list[str]:
@@ -346,10 +383,11 @@ def _suggest(where: tuple[str, ...]) -> str:
 
 def _resolve_paths(config: Config, root: Path) -> Config:
     questions = config.questions
+    resolved: Path | QuestionFiles | None = None
     if isinstance(questions, QuestionFiles):
         lessons, exam = questions.lessons.expanduser(), questions.exam.expanduser()
-        resolved: Path | QuestionFiles = QuestionFiles(lessons=root / lessons, exam=root / exam)
-    else:
+        resolved = QuestionFiles(lessons=root / lessons, exam=root / exam)
+    elif questions is not None:
         resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)
     return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})

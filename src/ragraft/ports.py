@@ -82,7 +82,10 @@ class Retriever(Protocol):
     """Finds passages for questions: ragraft's own index, or the user's system."""
 
     def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:
-        """The best `k` passages of each question, best first."""
+        """The best `k` passages of each question, best first; a smaller `k` gives the beginning of the same list.
+
+        Ids are of one text each. A `document_id` that is an id of the run's documents helps to recognise evidence.
+        """
         ...
 
 

@@ -85,13 +85,20 @@ class ExamQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as it is shown to a reader, with the score that brought it there."""
+    """A text as it is shown to a reader, a chunk or what the user's system found, with the score that brought it."""
 
     id: str
     document_id: str
     title: str
     text: str
     score: float = 0.0
+    shows: tuple[str, ...] = ()
+    """Oracle chunks, of the question it was found for, whose evidence it shows; a chunk shows itself and needs none."""
+
+    @property
+    def chunks(self) -> tuple[str, ...]:
+        """Ids of the chunks that it stands for where evidence is looked for."""
+        return (self.id, *self.shows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class Lesson:
     prompt: Prompt
     target: str
     passages: tuple[str, ...] = ()
-    """Chunk ids in the order shown."""
+    """Ids of the passages in the order shown."""
     oracle: tuple[str, ...] = ()
     group: str = ""
     """Lessons of one group and copy show the same documents in the same order: training reads these once."""
@@ -224,6 +231,18 @@ def question_from_json(row: Mapping[str, Any]) -> Question:
     tuples = {"answers", "evidence_ids", "evidence", "options", "contexts"}
     values: dict[str, Any] = {k: tuple(v or ()) if k in tuples else v for k, v in row.items() if k in known}
     return Question(**values)
+
+
+def question_to_row(question: Question) -> dict[str, Any]:
+    """A Question as a row of a questions file: what it needs, and what it has beside that."""
+    needed = ("id", "question", "answers")
+    return {key: value for key, value in to_json(question).items() if value or key in needed}
+
+
+def passage_from_json(row: Mapping[str, Any]) -> Passage:
+    """A Passage from its JSON row."""
+    values: dict[str, Any] = {**row, "shows": tuple(row["shows"])}
+    return Passage(**values)
 
 
 def prompt_from_json(row: Mapping[str, Any]) -> Prompt:

@@ -84,13 +84,13 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     found = Fakes()
     real = backends.load
 
-    def load(port: str, name: str) -> Any:
+    def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
         fake: dict[tuple[str, str], Any] = {
             ("trainers", "transformers"): FakeTrainer,
             ("launchers", "here"): lambda: found.launcher,
             ("generators", "echo"): found.generator,
         }
-        return fake.get((port, name)) or real(port, name)
+        return fake.get((port, name)) or real(port, name, also)
 
     monkeypatch.setattr(backends, "load", load)
     # Six charts take longer than all stages together, and have tests of their own.

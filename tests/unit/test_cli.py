@@ -38,6 +38,7 @@ Commands:
   train       Up to the checkpoint: tune the model.
   evaluate    Up to the scores: ask the exam under every condition.
   report      Up to the report: the table and the page.
+  questions   Propose questions from the index, where you have none yet;...
   ask         Answer a question from the run's documents, with citations.
   status      Say which stages are done, and where each setting came from.
   show        Show an artifact's first rows as JSON; the report as its...

@@ -123,7 +123,14 @@ def test_one_fault_is_one_fault(tmp_path: Path, section: str, sentence: str) -> 
     assert message.startswith(f"{tmp_path / 'ragraft.yaml'} has 1 fault: {sentence}")
 
 
-@pytest.mark.parametrize("written", ["3", "[a, b]", ""])
+@pytest.mark.parametrize("written", ["questions:", ""])
+def test_there_may_be_no_questions_yet(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "ragraft.yaml"
+    file.write_text(f"documents: docs\n{written}\n", encoding="utf-8")
+    assert load_config(file)[0].questions is None
+
+
+@pytest.mark.parametrize("written", ["3", "[a, b]"])
 def test_questions_of_another_kind_are_one_plain_fault(tmp_path: Path, written: str) -> None:
     message = fault(tmp_path, f"documents: docs\nquestions: {written}\n")
     assert message.startswith(f"{tmp_path / 'ragraft.yaml'} has 1 fault: questions: input is not a valid path")

@@ -17,8 +17,10 @@ from ragraft.records import (
     ExamQuestion,
     Lesson,
     Message,
+    Passage,
     Prompt,
     Question,
+    passage_from_json,
     prompt_from_json,
     question_from_json,
     to_json,
@@ -134,6 +136,13 @@ def test_without_parts_any_oracle_chunk_shows_it() -> None:
 
 def test_what_has_no_oracle_is_never_shown() -> None:
     assert not ExamQuestion(Question("q", "?"), "exam", "c").shown_by(["a"])
+
+
+def test_a_passage_stands_for_itself_and_for_what_it_shows() -> None:
+    found = Passage("p", "d", "title", "text", 0.5, ("a", "b"))
+    assert found.chunks == ("p", "a", "b")
+    assert Passage("p", "d", "", "").chunks == ("p",)
+    assert passage_from_json(json.loads(json.dumps(to_json(found)))) == found
 
 
 def test_no_answers_no_answer() -> None:

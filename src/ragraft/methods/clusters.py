@@ -131,7 +131,9 @@ def _wording(asked: Sequence[Asked]) -> dict[str, set[str]]:
 
 def _region_places(asked: Sequence[Asked], chunks: Sequence[Chunk]) -> dict[str, set[str]]:
     """Places of questions by region of their oracle chunks; those without any stand for themselves."""
-    regions = cut_regions(chunks)
+    wanted = {chunk for question in asked for chunk in question.chunks}
+    named = {chunk.document_id for chunk in chunks if chunk.id in wanted}
+    regions = cut_regions([chunk for chunk in chunks if chunk.document_id in named])
     places = {question.id: {regions[chunk] for chunk in question.chunks} for question in asked if question.chunks}
     return places | _wording([question for question in asked if not question.chunks])
 

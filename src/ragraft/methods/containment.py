@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 TELLING_WORDS = 2
 TELLING_CHARACTERS = 6
@@ -45,17 +45,23 @@ def is_telling(answer: str) -> bool:
     return len(content) >= TELLING_WORDS or len("".join(content)) >= TELLING_CHARACTERS
 
 
+def holds(text: str, answer: str) -> bool:
+    """Whether a text holds the answer's words, in their order and without a gap."""
+    wanted = words(answer)
+    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words(text))} "
+
+
 class Containment:
     """Looks answers up in a fixed list of passages, by row number."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         self._texts: list[str] = []
         self._rows: dict[str, array[int]] = {}
         for row, text in enumerate(texts):
             found = words(text)
             self._texts.append(f" {' '.join(found)} ")
             for word in dict.fromkeys(found):
-                self._rows.setdefault(word, array("L")).append(row)
+                self._rows.setdefault(word, array("I")).append(row)
 
     def holding(self, answer: str) -> list[int]:
         """Rows whose text holds the answer's words, in their order and without a gap."""

@@ -1,12 +1,13 @@
-"""Which passages a question is shown under each condition. Knows placed questions and a retriever; no model."""
+"""Which passages a question is shown under each condition. Knows placed questions and a finder; no model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ragraft.methods.finders import Finder
+from ragraft.methods.outside import context_ids
 from ragraft.methods.raft import choose_oracle
-from ragraft.ports import Retriever
 from ragraft.records import ExamQuestion, Passage
 
 Context = Literal["none", "retrieved", "oracle"]
@@ -14,7 +15,7 @@ Shown = list[tuple[ExamQuestion, tuple[Passage, ...]]]
 
 
 def show(
-    context: Context, questions: Sequence[ExamQuestion], *, retriever: Retriever, chunks: Mapping[str, Passage], k: int
+    context: Context, questions: Sequence[ExamQuestion], *, finder: Finder, chunks: Mapping[str, Passage], k: int
 ) -> Shown:
     """Each question with its passages; questions that have no such context are left out.
 
@@ -23,7 +24,7 @@ def show(
     if context == "none":
         return [(question, ()) for question in questions]
     if context == "retrieved":
-        found = retriever.retrieve([question.question.question for question in questions], k)
+        found = finder.find(questions, k)
         return [(question, tuple(passages)) for question, passages in zip(questions, found, strict=True)]
     shown = [(question, _oracle(question, chunks, k)) for question in questions]
     return [(question, passages) for question, passages in shown if passages]
@@ -31,7 +32,6 @@ def show(
 
 def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
     if question.question.answerable:
-        return tuple(chunks[name] for name in choose_oracle(question, chunks))
-    ids = question.question.metadata.get("context_ids") or []
-    given = {str(name) for name in ids} if isinstance(ids, list) else {str(ids)}
-    return tuple(passage for passage in chunks.values() if passage.document_id in given)[:k] if given else ()
+        return tuple(choose_oracle(question, chunks))
+    given = set(context_ids(question.question))
+    return tuple(p for p in chunks.values() if p.document_id in given or p.id in given)[:k] if given else ()

@@ -27,6 +27,8 @@ UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\u
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 # Odd, from a random source: two unequal shingles get the same sum with probability 2**-64.
 WEIGHTS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+ENTRIES_PER_COMPARISON = 250
+"""Comparing two documents takes about as long as reading so many entries of the postings."""
 
 Kind: TypeAlias = Literal["exact", "near-duplicate", "contained"]
 Shingles: TypeAlias = NDArray[np.uint64]
@@ -126,27 +128,71 @@ def _judge(shared: int, size: int, longer: int, *, near: float, contained: float
 
 
 class _Postings:
-    """Which documents hold a shingle; documents are named by their rank in the list given, longest first."""
+    """Which kept documents hold a shingle; documents are named by their rank in the list given, longest first."""
 
     def __init__(self, shingles: Sequence[Shingles]) -> None:
         self._shingles = shingles
+        self._ends = np.cumsum([part.size for part in shingles], dtype=np.int64)
         flat = np.concatenate([*shingles, np.empty(0, dtype=np.uint64)])
-        owners = np.repeat(np.arange(len(shingles), dtype=np.int32), [part.size for part in shingles])
         order = np.argsort(flat, kind="stable")
-        self._flat, self._owners = flat[order], owners[order]
-        self._kept = np.zeros(len(shingles), dtype=np.bool_)
+        flat = flat[order]
+        first = np.ones(flat.size, dtype=np.bool_)
+        first[1:] = flat[1:] != flat[:-1]
+        self._numbers = np.empty(flat.size, dtype=np.int32)
+        self._numbers[order] = np.cumsum(first, dtype=np.int32) - 1
+        # The first lengths[n] places from begins[n] on in `holders` are taken, by the documents that hold shingle n.
+        self._begins = np.flatnonzero(first)
+        self._lengths = np.zeros(self._begins.size, dtype=np.int64)
+        self._holders = np.empty(flat.size, dtype=np.int32)
 
     def keep(self, rank: int) -> None:
         """Let later documents be compared with this one."""
-        self._kept[rank] = True
+        numbers = self._numbers_of(rank)
+        self._holders[self._begins[numbers] + self._lengths[numbers]] = rank
+        self._lengths[numbers] += 1
 
     def overlaps(self, rank: int, least: float) -> Iterator[tuple[int, int]]:
-        """Kept documents that may hold the share `least` of this one, by rank, with the number of shingles shared."""
+        """Kept documents that may hold the share `least` of this one, by rank, with the number of shingles shared.
+
+        Who holds the share lacks at most `spare` shingles, and so holds n of any spare + n. Where the rarest
+        spare + 1 leave too many to compare one by one, more shingles are looked up and more must be held.
+        """
         own = self._shingles[rank]
-        starts, ends = (np.searchsorted(self._flat, own, side) for side in ("left", "right"))
+        numbers = self._numbers_of(rank)
+        lengths = self._lengths[numbers]
+        order = np.argsort(lengths, kind="stable")
+        numbers, lengths = numbers[order], lengths[order]
         # The small number takes back what rounding may have added to the product.
-        lookups = own.size - math.ceil(least * own.size - 1e-9) + 1
-        rarest = np.argsort(ends - starts, kind="stable")[:lookups]
-        holders = np.concatenate([self._owners[starts[place] : ends[place]] for place in rarest])
-        for other in np.unique(holders[self._kept[holders]]).tolist():
-            yield other, np.intersect1d(own, self._shingles[other], assume_unique=True).size
+        spare = own.size - math.ceil(least * own.size - 1e-9)
+        read = spare + 1
+        others, shared = _times(self._holding(numbers[:read]), rank)
+        while read < own.size and others.size * ENTRIES_PER_COMPARISON > lengths[read : 2 * read].sum():
+            more = np.bincount(self._holding(numbers[read : 2 * read]), minlength=rank)
+            read = min(2 * read, own.size)
+            shared = shared + more[others]
+            enough = shared >= read - spare
+            others, shared = others[enough], shared[enough]
+        for other, count in zip(others.tolist(), shared.tolist(), strict=True):
+            whole = read == own.size
+            yield other, count if whole else np.intersect1d(own, self._shingles[other], assume_unique=True).size
+
+    def _numbers_of(self, rank: int) -> NDArray[np.int32]:
+        return self._numbers[self._ends[rank] - self._shingles[rank].size : self._ends[rank]]
+
+    def _holding(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The kept documents that hold these shingles, once for each."""
+        lengths = self._lengths[numbers]
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1]) + np.repeat(self._begins[numbers] - ends + lengths, lengths)
+        holding: NDArray[np.int32] = self._holders[places]
+        return holding
+
+
+def _times(ranks: NDArray[np.int32], past: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The ranks that occur, all below `past`, and how often each does."""
+    if 8 * ranks.size < past:  # few: sorting them is quicker than going over all that there are
+        few, times = np.unique(ranks, return_counts=True)
+        return few.astype(np.int64), times.astype(np.int64)
+    counts = np.bincount(ranks)
+    found = np.flatnonzero(counts)
+    return found.astype(np.int64), counts[found].astype(np.int64)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any
 
-from ragraft.records import SIDES, ExamQuestion, Rejected, Side
+from ragraft.records import SIDES, ExamQuestion, Passage, Question, Rejected, Side
 
 FEW_QUESTIONS = 10
 FEW_CLUSTERS = 5
+HEADLINE_DEPTH = 4
 _SHOWN = 5
 
 
@@ -34,6 +36,33 @@ def side_facts(placed: Sequence[ExamQuestion]) -> dict[Side, dict[str, int]]:
         }
         for side, part in parts.items()
     }
+
+
+def made_by(question: Question) -> str:
+    """The machine that made a question; nothing for a person's."""
+    return str(question.metadata.get("made_by") or "")
+
+
+def making(questions: Iterable[Question]) -> dict[str, Any]:
+    """How many questions a machine made, which one, and how many of these a person has looked at."""
+    rows = list(questions)
+    made = [row for row in rows if made_by(row)]
+    return {
+        "questions": len(rows),
+        "made": len(made),
+        "reviewed": sum(bool(row.metadata.get("reviewed")) for row in made),
+        "by": dict(sorted(Counter(map(made_by, made)).items())),
+    }
+
+
+def making_sentence(found: Mapping[str, Any] | None) -> str | None:
+    """`exam: 48 of 48 questions made by a machine (ragraft patterns), 12 reviewed by a person`; None for people's."""
+    if not found or not found["made"]:
+        return None
+    return (
+        f"exam: {found['made']} of {found['questions']} questions made by a machine ({', '.join(found['by'])}), "
+        f"{found['reviewed']} reviewed by a person"
+    )
 
 
 def known_documents(placed: Sequence[ExamQuestion], evidence: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -84,6 +113,41 @@ def evidence_warnings(
     return warnings
 
 
+def retrieved_warnings(
+    name: str | None, found: Mapping[str, Sequence[Passage]], placed: Sequence[ExamQuestion], faults: Sequence[Any]
+) -> list[str]:
+    """What is missing from the passages of the user's own retriever, `name`."""
+    warnings = []
+    if faults:
+        names = some([f"{question}: {fault}" for question, fault in faults], "; ")
+        warnings.append(f"{count(faults, 'given context')} not found: {names}; all are in faults.jsonl")
+    without = [question for question, passages in found.items() if not passages]
+    if without:
+        warnings.append(
+            f"{count(without, 'question')} without a passage from {name}, asked without documents where retrieved "
+            f"passages are shown: {some(without)}"
+        )
+    answerable = [row for row in placed if row.oracle and row.id in found]
+    blind = [row.id for row in answerable if not any(passage.shows for passage in found[row.id])]
+    if blind:
+        warnings.append(
+            f"the evidence of {len(blind)} of {count(answerable, 'question')} stands in no passage from {name}: "
+            f"{some(blind)}"
+        )
+    return warnings
+
+
+def nothing_found(name: str, asked: int, faults: Sequence[tuple[str, str]]) -> str:
+    """Why there is nothing to show: no question has a passage, neither its own nor one from retriever `name`."""
+    if name != "contexts":
+        return f"retrieve.retriever {name} finds no passage for any of {asked} questions; see whether it is filled"
+    wrong = f" ({faults[0][0]}: {faults[0][1]})" if faults else ""
+    return (
+        f"retrieve.retriever is contexts, but none of {asked} questions carries a passage{wrong}; give contexts or "
+        "metadata.context_ids, or leave the setting out"
+    )
+
+
 def same_warnings(duplicates: Sequence[Mapping[str, Any]]) -> list[str]:
     if not duplicates:
         return []
@@ -107,3 +171,12 @@ def size_warnings(placed: Sequence[ExamQuestion], wanted: Sequence[Side]) -> lis
             f"have at least {FEW_QUESTIONS} questions in {FEW_CLUSTERS} clusters"
         )
     return warnings
+
+
+def headline_recalls(rows: Sequence[Mapping[str, Any]], name: str | None) -> dict[str, float]:
+    """The headline of retrieval: ragraft's own and the user's."""
+    return {
+        f"{row['ranking']} {row['metric']} on the exam": round(row["value"], 3)
+        for row in rows
+        if row["side"] == "exam" and row["metric"] == f"recall@{HEADLINE_DEPTH}" and row["ranking"] in ("hybrid", name)
+    }

@@ -135,8 +135,9 @@ def _citation_scores(
     # The chunks noted for an unanswerable question hold no answer, so there is nothing right to cite.
     oracle = set(question.oracle) if question.question.answerable else set()
     numbers = sorted(set(parsed.citations))
-    right = [number for number in numbers if 1 <= number <= len(passages) and passages[number - 1].id in oracle]
-    shown = evidence_shown and any(passage.id in oracle for passage in passages)
+    holding = [not oracle.isdisjoint(passage.chunks) for passage in passages]
+    right = [number for number in numbers if 1 <= number <= len(passages) and holding[number - 1]]
+    shown = evidence_shown and any(holding)
     precision = len(right) / len(numbers) if oracle and numbers else None
     recall = float(bool(right)) if shown else None
     return precision, recall

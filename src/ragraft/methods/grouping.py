@@ -1,4 +1,4 @@
-"""Which questions can share one set of documents. Knows questions and chunk ids; knows no prompts.
+"""Which questions can share one set of documents. Knows questions and passages; knows no prompts.
 
 A group's documents hold the oracle of each question that shows one; for the others, and for each other, they are
 distractors: so none of them may answer a question that it is not the oracle of.
@@ -36,21 +36,23 @@ def group_parts(
 
 
 def _home(part: Part) -> str:
-    """The chunk that a question belongs to: its oracle, else the best-ranked chunk that doesn't answer it."""
+    """The passage that a question belongs to: its oracle, else the best-ranked one that doesn't answer it."""
     if part.oracle:
-        return part.oracle[0]
-    return next((name for name in part.ranked if name not in part.question.oracle), "")
+        return part.oracle[0].id
+    return next((passage.id for passage in part.ranked if not part.shows(passage)), "")
 
 
 def _fits(part: Part, group: Sequence[Part], chunks: Mapping[str, Passage], documents: int) -> bool:
     if part.question.cluster != group[0].question.cluster:
         return False
-    oracles = {name for one in (*group, part) for name in one.oracle}
+    oracles = {passage.id: passage for one in (*group, part) for passage in one.oracle}
     return len(oracles) <= documents and all(
-        not _is_answered_by(one, name, chunks) for one in (*group, part) for name in oracles if name not in one.oracle
+        not _is_answered_by(one, passage, chunks)
+        for one in (*group, part)
+        for passage in oracles.values()
+        if passage.id not in one.oracle_ids
     )
 
 
-def _is_answered_by(part: Part, name: str, chunks: Mapping[str, Passage]) -> bool:
-    own = part.question.oracle
-    return name in own or part.answers_it(name) or repeats(chunks[name].text, [chunks[one].text for one in own])
+def _is_answered_by(part: Part, passage: Passage, chunks: Mapping[str, Passage]) -> bool:
+    return part.shows(passage) or repeats(passage.text, [chunks[name].text for name in part.question.oracle])

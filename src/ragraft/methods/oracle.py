@@ -8,28 +8,31 @@ question is weak. Evidence that a question does not name is located by its answe
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from ragraft.methods.containment import Containment
+from ragraft.methods.quotes import Quotes, Span
 from ragraft.records import Chunk, Document, Question
-
-_INK = re.compile(r"\S+")
-_BETWEEN = "\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a document, as offsets into its text."""
+class Piece:
+    """A piece of evidence, so that a text from elsewhere can be seen to show it (see `outside`)."""
 
-    document_id: str
-    start: int
-    end: int
+    rows: tuple[int, ...]
+    chunks: tuple[str, ...]
+    """The oracle chunks of this piece, and above their rows in the index."""
+    spans: tuple[Span, ...] = ()
+    """Where it stands: what shares text with it shows it."""
+    texts: tuple[str, ...] = ()
+    """The quote, or the telling answers: a text that holds one shows it."""
+    documents: tuple[str, ...] = ()
+    """Only a text from one of these; any, when none is named."""
+    whole: bool = False
+    """Each of these documents is one chunk: all that comes from it shows the piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +51,8 @@ class Evidence:
     """The question named no evidence that is known; it was located by its answer."""
     faults: tuple[str, ...] = ()
     """What the question names and the documents lack."""
-
-
-class Quotes:
-    """Finds quotes in documents, whatever white space (line ends, indents) stands between their letters."""
-
-    def __init__(self, documents: Sequence[Document]) -> None:
-        self._ids = [document.id for document in documents]
-        self._begins: list[int] = []
-        letters: list[str] = []
-        squeezed: list[int] = []
-        original: list[int] = []
-        length = 0
-        for document in documents:
-            self._begins.append(length)
-            for run in _INK.finditer(document.text):
-                letters.append(run.group())
-                squeezed.append(length)
-                original.append(run.start())
-                length += run.end() - run.start()
-            # A line end never stands inside squeezed text, so no quote can reach over two documents.
-            letters.append(_BETWEEN)
-            length += 1
-        self._text = "".join(letters)
-        self._squeezed: NDArray[np.int64] = np.array(squeezed, dtype=np.int64)
-        self._original: NDArray[np.int64] = np.array(original, dtype=np.int64)
-
-    def find(self, quote: str) -> list[Span]:
-        """Every place of the quote, in the order of the documents."""
-        wanted = "".join(quote.split())
-        spans: list[Span] = []
-        at = self._text.find(wanted) if wanted else -1
-        while at >= 0:
-            document = bisect_right(self._begins, at) - 1
-            spans.append(Span(self._ids[document], self._offset(at), self._offset(at + len(wanted) - 1) + 1))
-            at = self._text.find(wanted, at + 1)
-        return spans
-
-    def _offset(self, at: int) -> int:
-        run = int(np.searchsorted(self._squeezed, at, side="right")) - 1
-        return int(self._original[run]) + at - int(self._squeezed[run])
+    pieces: tuple[Piece, ...] = field(default=(), compare=False)
+    """How each part is recognised in a text from elsewhere; follows from the other fields."""
 
 
 class Places:
@@ -97,10 +62,17 @@ class Places:
         self.chunks = chunks
         self.same = same
         self.rows: dict[str, list[int]] = {document.id: [] for document in documents}
-        for row, chunk in enumerate(chunks):
-            self.rows[chunk.document_id].append(row)
+        self._starts, self._ends = array("q"), array("q")
         self.quotes = Quotes(documents)
-        self.containment = Containment([chunk.text for chunk in chunks])
+        self.containment = Containment(self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        """The chunks' texts; all that is kept of the chunks is noted while they go by, once."""
+        for row, chunk in enumerate(self.chunks):
+            self.rows[chunk.document_id].append(row)
+            self._starts.append(chunk.start)
+            self._ends.append(chunk.end)
+            yield chunk.text
 
     def known(self, ids: Iterable[str]) -> tuple[list[str], list[str]]:
         """Ids of kept documents (a dropped duplicate is answered by the one that was kept), and unknown ids."""
@@ -114,13 +86,28 @@ class Places:
                 unknown.append(name)
         return list(known), unknown
 
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Chunk id → row."""
+        return {chunk.id: row for row, chunk in enumerate(self.chunks)}
+
+    def holder(self, name: str) -> str:
+        """The document of a chunk, where the id is a chunk's; else the id itself."""
+        if self.same.get(name, name) in self.rows or name not in self.row_of:
+            return name
+        return self.chunks[self.row_of[name]].document_id
+
+    def ids(self, rows: Iterable[int]) -> tuple[str, ...]:
+        """Chunk ids of these rows."""
+        return tuple(self.chunks[row].id for row in rows)
+
     def overlapping(self, spans: Iterable[Span]) -> list[int]:
         """Rows of the chunks that share text with a span."""
         found = {
             row
             for span in spans
             for row in self.rows[span.document_id]
-            if self.chunks[row].start < span.end and self.chunks[row].end > span.start
+            if self._starts[row] < span.end and self._ends[row] > span.start
         }
         return sorted(found)
 
@@ -131,69 +118,85 @@ def locate(question: Question, places: Places) -> Evidence:
     faults = [f"evidence id {name} is no document" for name in unknown]
     if not question.answerable:
         return Evidence(faults=tuple(faults))
-    parts, lost = _by_quote(question, named, places)
+    pieces, lost = _by_quote(question, named, places)
     faults += lost
     weak = located = False
-    if not parts and named:
-        parts, weak = _by_document(question, named, places)
-    elif not parts:
-        parts = _by_answer(question, places)
-        located = bool(parts)
-    rows = sorted({row for part in parts for row in part})
+    if not pieces and named:
+        pieces, weak = _by_document(question, named, places)
+    elif not pieces:
+        pieces = _by_answer(question, places)
+        located = bool(pieces)
+    rows = sorted({row for piece in pieces for row in piece.rows})
     documents = set(named) | {places.chunks[row].document_id for row in rows}
     return Evidence(
-        chunks=tuple(places.chunks[row].id for row in rows),
-        parts=tuple(tuple(places.chunks[row].id for row in part) for part in parts),
+        chunks=places.ids(rows),
+        parts=tuple(piece.chunks for piece in pieces),
         documents=tuple(name for name in places.rows if name in documents),
         weak=weak,
         located=located,
         faults=tuple(faults),
+        pieces=tuple(pieces),
     )
 
 
-def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], list[str]]:
-    """Rows of each quote's chunks, and what is wrong with the quotes that lead nowhere."""
-    parts, faults = [], []
+def _by_quote(question: Question, named: Sequence[str], places: Places) -> tuple[list[Piece], list[str]]:
+    """Each quote's piece, and what is wrong with the quotes that lead nowhere."""
+    pieces, faults = [], []
     for quote in question.evidence:
-        spans = places.quotes.find(quote)
-        if not spans:
+        if not places.quotes.stands(quote):
             faults.append(f"quote {_short(quote)} stands in no document")
             continue
-        if not places.containment.counts(quote):
-            # "True" quoted from a named document points there; elsewhere it points nowhere.
-            spans = [span for span in spans if span.document_id in named]
+        telling = places.containment.counts(quote)
+        # "True" quoted from a named document points there; elsewhere it points nowhere.
+        spans = places.quotes.find(quote) if telling else places.quotes.find_in(quote, named)
         rows = places.overlapping(spans)
         if rows:
-            parts.append(rows)
+            within = () if telling else tuple(named)
+            pieces.append(Piece(tuple(rows), places.ids(rows), spans=tuple(spans), texts=(quote,), documents=within))
         else:
             faults.append(f"quote {_short(quote)} stands in too many places to point to one")
-    return parts, faults
+    return pieces, faults
 
 
-def _by_document(question: Question, named: Sequence[str], places: Places) -> tuple[list[list[int]], bool]:
-    """Rows of each named document's chunks that hold an answer, else of its best one; whether all are only that."""
-    telling = _holding(question, places, telling=True) | _overlapping_answers(question, named, places)
+def _by_document(question: Question, named: Sequence[str], places: Places) -> tuple[list[Piece], bool]:
+    """The chunks of each named document that hold an answer, else its best one; whether all are only that."""
+    spans = _answer_lines(question, named, places)
+    telling = _holding(question, places, telling=True) | set(places.overlapping(spans))
     any_holding = _holding(question, places, telling=False)
     query = " ".join((question.question, *question.answers, question.long_answer or ""))
-    parts, sure = [], False
+    pieces, sure = [], False
     for name in named:
         rows = places.rows[name]
         held = [row for row in rows if row in telling]
         # The only chunk of a named document is its evidence without any guess.
         sure = sure or bool(held) or len(rows) == 1
         likely = [row for row in rows if row in any_holding] or rows
-        if rows:
-            parts.append(held or places.containment.ranked(query, likely)[:1])
-    return parts, bool(parts) and not sure
+        if held:
+            here = tuple(span for span in spans if span.document_id == name)
+            pieces.append(_answering(question, held, name, places, spans=here))
+        elif rows:
+            best = places.containment.ranked(query, likely)[:1]
+            chunk = places.chunks[best[0]]
+            place = (Span(name, chunk.start, chunk.end),)
+            pieces.append(Piece(tuple(best), places.ids(best), spans=place, documents=(name,), whole=len(rows) == 1))
+    return pieces, bool(pieces) and not sure
 
 
-def _by_answer(question: Question, places: Places) -> list[list[int]]:
-    """Rows that hold an answer in one document: the one whose holding chunk shares most with the question."""
+def _by_answer(question: Question, places: Places) -> list[Piece]:
+    """The chunks that hold an answer in one document: the one whose holding chunk shares most with the question."""
     holding = sorted(_holding(question, places, telling=True))
     if not holding:
         return []
     best = places.chunks[places.containment.ranked(question.question, holding)[0]].document_id
-    return [[row for row in holding if places.chunks[row].document_id == best]]
+    return [_answering(question, [row for row in holding if places.chunks[row].document_id == best], best, places)]
+
+
+def _answering(
+    question: Question, rows: Sequence[int], document: str, places: Places, *, spans: tuple[Span, ...] = ()
+) -> Piece:
+    telling = tuple(answer for answer in question.answers if places.containment.counts(answer))
+    whole = len(places.rows[document]) == 1
+    return Piece(tuple(rows), places.ids(rows), spans=spans, texts=telling, documents=(document,), whole=whole)
 
 
 def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
@@ -202,11 +205,11 @@ def _holding(question: Question, places: Places, *, telling: bool) -> set[int]:
     return {row for answer in question.answers if not telling or counts(answer) for row in find(answer)}
 
 
-def _overlapping_answers(question: Question, named: Sequence[str], places: Places) -> set[int]:
-    """Rows in the named documents that overlap a telling line of an answer or of the long answer."""
+def _answer_lines(question: Question, named: Sequence[str], places: Places) -> list[Span]:
+    """Places in the named documents of the telling lines of answers and long answer."""
     lines = [line for answer in (*question.answers, question.long_answer or "") for line in answer.splitlines()]
-    spans = [span for line in lines if places.containment.counts(line) for span in places.quotes.find(line)]
-    return set(places.overlapping(span for span in spans if span.document_id in named))
+    telling = [line for line in lines if places.containment.counts(line)]
+    return [span for line in telling for span in places.quotes.find_in(line, named)]
 
 
 def _short(quote: str, length: int = 60) -> str:

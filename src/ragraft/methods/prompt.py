@@ -56,6 +56,10 @@ class PromptBuilder:
         messages.append(Message("user", turn))
         return Prompt(tuple(messages), cut=len(turn) - len(question_part(question)))
 
+    def fits(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Whether all of these passages stay within the budget."""
+        return self.tokenizer.count_prompt(self.build(question, passages)) <= self.max_tokens - self.answer_tokens
+
     def fit(
         self,
         question: str,

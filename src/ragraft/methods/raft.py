@@ -1,7 +1,8 @@
 """Build RAFT lessons: question, oracle and mined distractors, wanted answer (Zhang et al. 2024, 2403.10131, section 3).
 
 Unlike the paper and its reference code, a lesson without its oracle asks for the abstention, never for a quote of a
-document that isn't there, and distractors come from the index that will serve the model.
+document that isn't there, and distractors come from the retriever that will serve the model. Where that is the user's
+own, so do random distractors, and the oracle if it was found: cut and titled alike, it has no mark but what it says.
 Knows passages and prompts; knows no folder and no model.
 """
 
@@ -39,12 +40,35 @@ class Part:
     """A question on its way into a group."""
 
     question: ExamQuestion
-    oracle: tuple[str, ...]
-    """The chunks that hold its evidence and will be shown; none where it is to abstain."""
-    ranked: Sequence[str]
-    """Its ranking of the index, best first: where its distractors come from."""
-    answers_it: Callable[[str], bool]
-    """Whether a chunk answers the question: such a chunk is never a distractor."""
+    oracle: tuple[Passage, ...]
+    """The passages that hold its evidence and will be shown; none where it is to abstain."""
+    ranked: Sequence[Passage]
+    """What was found for it, best first: where its distractors come from."""
+    answers_it: Callable[[Passage], bool]
+    """Whether a passage answers the question: such a passage is never a distractor."""
+
+    @property
+    def oracle_ids(self) -> tuple[str, ...]:
+        return tuple(passage.id for passage in self.oracle)
+
+    def shows(self, passage: Passage) -> bool:
+        """Whether a passage shows any of the question's evidence, or answers it all the same."""
+        return not set(self.question.oracle).isdisjoint(passage.chunks) or self.answers_it(passage)
+
+
+def make_part(
+    question: ExamQuestion,
+    *,
+    with_oracle: bool,
+    chunks: Mapping[str, Passage],
+    ranked: Sequence[Passage],
+    builder: PromptBuilder,
+    answers_it: Callable[[Passage], bool],
+) -> Part:
+    """The question with the passages that hold its evidence, as the retriever found them where it did."""
+    showing = [passage for passage in ranked if passage.shows]
+    oracle = _fitting_oracle(question, chunks, showing, builder) if with_oracle else []
+    return Part(question, tuple(oracle), ranked, answers_it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +76,8 @@ class Made:
     """A lesson and what its budget cost it."""
 
     lesson: Lesson
+    shown: tuple[Passage, ...]
+    """What the lesson shows, in order."""
     distractors_dropped: int
     kinds: tuple[str, ...]
     """Where each distractor came from: hard, low or random."""
@@ -75,21 +101,25 @@ def make_lesson(
     *,
     with_oracle: bool,
     chunks: Mapping[str, Passage],
-    ranked: Sequence[str],
+    ranked: Sequence[Passage],
+    elsewhere: Mapping[str, Passage],
     recipe: Recipe,
     builder: PromptBuilder,
-    answers_it: Callable[[str], bool],
+    answers_it: Callable[[Passage], bool],
     seed: str,
 ) -> Made | Rejected:
     """One lesson of its own: `make_group` of a single question."""
-    part = Part(question, tuple(choose_oracle(question, chunks)) if with_oracle else (), ranked, answers_it)
-    return make_group([part], chunks=chunks, recipe=recipe, builder=builder, seed=seed)[0]
+    part = make_part(
+        question, with_oracle=with_oracle, chunks=chunks, ranked=ranked, builder=builder, answers_it=answers_it
+    )
+    return make_group([part], chunks=chunks, elsewhere=elsewhere, recipe=recipe, builder=builder, seed=seed)[0]
 
 
 def make_group(
     parts: Sequence[Part],
     *,
     chunks: Mapping[str, Passage],
+    elsewhere: Mapping[str, Passage],
     recipe: Recipe,
     builder: PromptBuilder,
     seed: str,
@@ -97,21 +127,23 @@ def make_group(
 ) -> list[Made | Rejected]:
     """Lessons on one set of documents: all their oracles, and distractors for all of them, shuffled uniformly.
 
-    Distractors are drawn from each question's ranking and at random; none answers any of the questions. The documents
-    and their order are the same in every lesson, so that training can read them once; with a single part this is RAFT's
-    own lesson. The result is in the order of `parts`.
+    Distractors are drawn from what was found for each question and from `elsewhere`; none answers any of the questions.
+    The documents and their order are the same in every lesson, so that training can read them once; with a single part
+    this is RAFT's own lesson. The result is in the order of `parts`.
     """
     order = random.Random(f"{seed}|{'|'.join(part.question.id for part in parts)}")
-    long = {part.question.id: tokens for part in parts if (tokens := _too_long(part, chunks, recipe, builder))}
+    long = {part.question.id: tokens for part in parts if (tokens := _too_long(part, recipe, builder))}
     kept = [part for part in parts if part.question.id not in long]
-    oracle = list(dict.fromkeys(name for part in kept for name in part.oracle))
-    drawn = _distractors(kept, chunks, recipe=recipe, order=order) if kept else []
+    oracle = {passage.id: passage for part in kept for passage in part.oracle}
+    drawn = _distractors(kept, chunks, elsewhere, recipe=recipe, order=order) if kept else []
     # Least useful last: what does not fit the budget is dropped from the end.
-    candidates = [*(chunks[name] for name in oracle), *(chunks[name] for name, _ in drawn)]
-    shown = _fit_all(kept, candidates, builder, keep=oracle)
+    candidates = [*oracle.values(), *(passage for passage, _ in drawn)]
+    shown = _fit_all(kept, candidates, builder, keep=list(oracle))
     if not shown and len(kept) > 1:  # alone, or among fewer, they may find room
         half = len(parts) // 2
-        made = partial(make_group, chunks=chunks, recipe=recipe, builder=builder, seed=seed, copy=copy)
+        made = partial(
+            make_group, chunks=chunks, elsewhere=elsewhere, recipe=recipe, builder=builder, seed=seed, copy=copy
+        )
         return [*made(parts[:half]), *made(parts[half:])]
     order.shuffle(shown)
     return [
@@ -137,44 +169,56 @@ def _fit_all(
     return shown
 
 
-def _too_long(part: Part, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder) -> int | None:
+def _too_long(part: Part, recipe: Recipe, builder: PromptBuilder) -> int | None:
     """Tokens of the wanted answer where there is no room for it."""
-    wanted = _wanted(part, [chunks[name] for name in part.oracle], recipe)
-    tokens = builder.tokenizer.count(wanted) + 1
+    tokens = builder.tokenizer.count(_wanted(part, part.oracle, recipe)) + 1
     return tokens if tokens > builder.answer_tokens else None
 
 
 def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
     if not part.oracle:
         return abstain(recipe.abstention)
-    return write_target(part.question.question, shown, part.oracle, recipe.quote_words)
+    return write_target(part.question.question, shown, part.oracle_ids, recipe.quote_words)
 
 
 def _distractors(
-    parts: Sequence[Part], chunks: Mapping[str, Passage], *, recipe: Recipe, order: random.Random
-) -> list[tuple[str, str]]:
-    """Chunk ids with their kinds; as many as bring the documents to the number drawn for a lesson."""
+    parts: Sequence[Part],
+    chunks: Mapping[str, Passage],
+    elsewhere: Mapping[str, Passage],
+    *,
+    recipe: Recipe,
+    order: random.Random,
+) -> list[tuple[Passage, str]]:
+    """Passages with their kinds; as many as bring the documents to the number drawn for a lesson."""
     documents = 1 + order.randint(*recipe.distractors)
-    oracles = len({name for part in parts for name in part.oracle})
-    own = {name for part in parts for name in part.question.oracle}
-    texts = [chunks[name].text for name in sorted(own)]
+    oracles = len({name for part in parts for name in part.oracle_ids})
+    found = {passage.id: passage for part in parts for passage in part.ranked}
+    showing = [passage for passage in found.values() if passage.shows]
+    own = sorted({name for part in parts for name in part.question.oracle})
+    texts = [*(chunks[name].text for name in own), *(passage.text for passage in showing)]
+
+    def known(name: str) -> Passage:
+        return found.get(name) or elsewhere.get(name) or chunks[name]
 
     def unfit(name: str) -> bool:
-        return any(part.answers_it(name) for part in parts) or repeats(chunks[name].text, texts)
+        passage = known(name)
+        return any(part.shows(passage) for part in parts) or repeats(passage.text, texts)
 
     def together(first: int, last: int | None) -> list[str]:
-        return list(dict.fromkeys(name for part in parts for name in part.ranked[first:last]))
+        return list(dict.fromkeys(passage.id for part in parts for passage in part.ranked[first:last]))
 
-    pools = {"hard": together(0, HARD_RANKS), "low": together(HARD_RANKS, None), "random": list(chunks)}
+    pools = {"hard": together(0, HARD_RANKS), "low": together(HARD_RANKS, None), "random": list(elsewhere)}
     wishes = [_wish(recipe, order) for _ in range(documents - oracles)]
-    return _draw_distractors(wishes, pools, barred=own, unfit=unfit, order=order)
+    barred = {*own, *(passage.id for passage in showing)}
+    drawn = _draw_distractors(wishes, pools, barred=barred, unfit=unfit, order=order)
+    return [(known(name), kind) for name, kind in drawn]
 
 
 def _lesson(
     part: Part,
     shown: Sequence[Passage],
     candidates: Sequence[Passage],
-    drawn: Sequence[tuple[str, str]],
+    drawn: Sequence[tuple[Passage, str]],
     *,
     recipe: Recipe,
     builder: PromptBuilder,
@@ -187,8 +231,8 @@ def _lesson(
         return Rejected(question.id, "no distractor is left that does not answer the question")
     if not shown:
         return Rejected(question.id, "no document fits beside the question into prompt.max_tokens")
-    for quote in find_quotes(question.question, [p for p in shown if p.id in part.oracle], recipe.quote_words):
-        if quote.text not in next(p.text for p in shown if p.id == quote.passage):
+    for quote in find_quotes(question.question, part.oracle, recipe.quote_words):
+        if quote.text not in next(passage.text for passage in part.oracle if passage.id == quote.passage):
             return Rejected(question.id, "a quote is no exact span of its document", quote.text)
     kind: Kind = "oracle" if part.oracle else "no-oracle" if question.question.answerable else "unanswerable"
     lesson = Lesson(
@@ -198,22 +242,36 @@ def _lesson(
         prompt=builder.build(question.question.question, shown),
         target=_wanted(part, shown, recipe),  # numbers are written after the shuffle
         passages=tuple(passage.id for passage in shown),
-        oracle=part.oracle,
+        oracle=part.oracle_ids,
         group=of[0].question.id if len(of) > 1 else "",
         copy=copy,
     )
     left = {passage.id for passage in shown}
-    return Made(lesson, len(candidates) - len(shown), tuple(kind for name, kind in drawn if name in left))
+    kinds = tuple(kind for passage, kind in drawn if passage.id in left)
+    return Made(lesson, tuple(shown), len(candidates) - len(shown), kinds)
 
 
-def choose_oracle(question: ExamQuestion, chunks: Mapping[str, Passage]) -> list[str]:
-    """A chunk for each piece of evidence: the first that can be quoted, else the first."""
-    chosen: list[str] = []
+def choose_oracle(
+    question: ExamQuestion, chunks: Mapping[str, Passage], showing: Sequence[Passage] = ()
+) -> list[Passage]:
+    """A passage for each piece of evidence, found ones before chunks: the first that can be quoted, else the first."""
+    chosen: list[Passage] = []
     for part in question.parts or (question.oracle,):
-        if any(name in chosen for name in part):
+        if any(name in part for passage in chosen for name in passage.chunks):
             continue
-        quotable = [name for name in part if find_quotes(question.question, [chunks[name]], 10_000)]
-        chosen.append((quotable or list(part))[0])
+        found = [passage for passage in showing if not set(part).isdisjoint(passage.shows)]
+        able = found or [chunks[name] for name in part]
+        chosen.append(next((one for one in able if find_quotes(question.question, [one], 10_000)), able[0]))
+    return chosen
+
+
+def _fitting_oracle(
+    question: ExamQuestion, chunks: Mapping[str, Passage], showing: Sequence[Passage], builder: PromptBuilder
+) -> list[Passage]:
+    """The oracle as the retriever found it; of our own chunks where that is too long for the budget."""
+    chosen = choose_oracle(question, chunks, showing)
+    if showing and not builder.fits(question.question.question, chosen):
+        chosen = choose_oracle(question, chunks)
     return chosen
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ragraft.methods.exam_facts import known_warnings
+from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
 from ragraft.methods.report_text import VERDICTS, headline_sentence, outcome, phrase, plural
 from ragraft.methods.scorecard import better_base
@@ -67,7 +67,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "created": facts.get("created"),
         "headline": headline,
         "warnings": _warnings(sources),
-        "exam": {"questions": card.get("n_questions"), "clusters": card.get("n_clusters")},
+        "exam": _exam(sources),
         "grid": {
             "models": _in_order(row["model"] for row in conditions),
             "contexts": _in_order(row["context"] for row in conditions),
@@ -95,6 +95,18 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
 
 
 _OWN_PLACE = frozenset({"name", "created", "settings", "passages"})
+
+
+def _exam(sources: Sources) -> dict[str, Any]:
+    """Its size, and who made its questions: of those asked, or else of the whole side."""
+    card = sources.card
+    made = card.get("made_by") or sources.exam_facts.get("made_by", {}).get("exam")
+    return {
+        "questions": card.get("n_questions"),
+        "clusters": card.get("n_clusters"),
+        "made_by": made,
+        "label": making_sentence(made),
+    }
 
 
 def known_sentence(known: Mapping[str, Any] | None) -> str | None:

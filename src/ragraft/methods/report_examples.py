@@ -102,11 +102,17 @@ def _passages(pair: Pair, passages: Passages | None) -> list[dict[str, Any]]:
             "id": place,
             "title": (passages or {}).get(place, {}).get("title"),
             "text": (passages or {}).get(place, {}).get("text"),
-            "oracle": place in pair.question.oracle,
+            "oracle": place in pair.question.oracle or pair.question.id in _shown_for(passages, place),
             "numbers": {answer.model: _number(answer, place) for answer in (pair.before, pair.after)},
         }
         for place in shown
     ]
+
+
+def _shown_for(passages: Passages | None, place: str) -> Sequence[str]:
+    """Questions whose evidence a passage from outside our index shows."""
+    found: Sequence[str] = (passages or {}).get(place, {}).get("evidence_of", ())
+    return found
 
 
 def _number(answer: Answer, place: str) -> int | None:

@@ -152,7 +152,8 @@ def _count(value: int | None) -> str:
 
 def _notes(report: Report) -> tuple[str, ...]:
     headline = report["headline"]
-    notes = [headline["sentence"]]
+    label = report["exam"].get("label")
+    notes = [headline["sentence"], *([f"{label[:1].upper()}{label[1:]}."] if label else [])]
     shown = headline["evidence_shown"]
     if shown is not None:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")

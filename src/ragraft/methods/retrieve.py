@@ -5,7 +5,7 @@ Knows ports and nouns; knows no library, no folder and no settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +62,7 @@ class IndexRetriever:
 
 
 def open_retriever(
-    chunks: Iterable[Chunk],
+    chunks: Mapping[str, Chunk],
     opened_store: OpenStore,
     *,
     embedder: Embedder,
@@ -78,8 +78,7 @@ def open_retriever(
     """
     if dense_weight <= 0 and lexical_weight <= 0:
         raise ConfigError("retrieve.dense_weight and retrieve.lexical_weight are both 0; set one of them above 0")
-    by_id = {chunk.id: chunk for chunk in chunks}
-    return IndexRetriever(by_id, opened_store, embedder, reranker, pool, rrf_k, dense_weight, lexical_weight)
+    return IndexRetriever(chunks, opened_store, embedder, reranker, pool, rrf_k, dense_weight, lexical_weight)
 
 
 def fuse(rankings: Sequence[Sequence[Hit]], *, weights: Sequence[float], rrf_k: float, k: int) -> list[Hit]:

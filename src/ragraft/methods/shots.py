@@ -9,11 +9,11 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ragraft.methods.containment import is_telling, words
+from ragraft.methods.containment import holds, is_telling
+from ragraft.methods.finders import Finder
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Made, Recipe, make_lesson
 from ragraft.methods.target import wanted_line
-from ragraft.ports import Retriever
 from ragraft.records import ExamQuestion, Passage
 
 # An example must teach the form without filling the window.
@@ -25,7 +25,7 @@ def choose_shots(
     count: int,
     *,
     abstaining: bool,
-    retriever: Retriever,
+    finder: Finder,
     pool: int,
     chunks: Mapping[str, Passage],
     recipe: Recipe,
@@ -34,25 +34,26 @@ def choose_shots(
 ) -> tuple[list[Shot], list[Shot]]:
     """`count` examples with documents and as many closed-book ones, in a seeded order; fewer where too few fit."""
     order = random.Random(f"{seed}|shots")
+    elsewhere = finder.elsewhere(train, chunks)
     questions = order.sample(list(train), len(train))
     one_distractor = replace(recipe, distractors=(1, 1))
 
     def lessons(with_oracle: bool, among: Sequence[ExamQuestion]) -> Iterator[tuple[ExamQuestion, Shot]]:
         for question in among:
-            ranked = [passage.id for passage in retriever.retrieve([question.question.question], pool)[0]]
+            ranked = finder.find([question], pool)[0]
             made = make_lesson(
                 question,
                 with_oracle=with_oracle,
                 chunks=chunks,
                 ranked=ranked,
+                elsewhere=elsewhere,
                 recipe=one_distractor,
                 builder=builder,
-                answers_it=lambda name, q=question: _holds_answer(q, chunks[name].text),  # type: ignore[misc]
+                answers_it=lambda passage, q=question: _holds_answer(q, passage.text),  # type: ignore[misc]
                 seed=f"{seed}.shot",
             )
             if isinstance(made, Made) and builder.tokenizer.count(made.lesson.target) <= LONGEST_TARGET:
-                shown = tuple(chunks[name] for name in made.lesson.passages)
-                yield question, Shot(question.question.question, shown, made.lesson.target)
+                yield question, Shot(question.question.question, made.shown, made.lesson.target)
 
     refused = [q for q in questions if not q.question.answerable] or questions[::-1]
     refusing = next(lessons(False, refused), None) if abstaining else None
@@ -68,5 +69,4 @@ def choose_shots(
 
 def _holds_answer(question: ExamQuestion, text: str) -> bool:
     """Whether a text holds an answer that means something there; a bare “no” stands everywhere."""
-    found = f" {' '.join(words(text))} "
-    return any(f" {' '.join(words(answer))} " in found for answer in question.question.answers if is_telling(answer))
+    return any(holds(text, answer) for answer in question.question.answers if is_telling(answer))

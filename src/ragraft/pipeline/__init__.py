@@ -3,22 +3,31 @@
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.export import export
+from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
+from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.table import STAGES, TABLE
 
 __all__ = [
+    "DECISIONS",
     "SHOWN",
     "STAGES",
     "TABLE",
     "Asked",
+    "Decision",
     "Event",
+    "Proposed",
+    "Review",
     "Session",
+    "Wanted",
     "ask",
     "changed_keys",
     "export",
     "flat_settings",
+    "open_review",
     "open_session",
+    "propose_questions",
     "report_table",
     "run_table",
     "show",

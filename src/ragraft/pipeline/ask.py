@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ragraft.config import CONTEXTS
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.methods.answer import Reply, answer_from_index
 from ragraft.pipeline.runner import Session
@@ -18,10 +19,12 @@ class Asked:
     reply: Reply
     model: str
     index_version: str
+    note: str = ""
+    """What the user should know of where the passages came from."""
 
 
 def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
-    """Answer from the run's index with `tuned` (default where there is a checkpoint) or `base`."""
+    """Answer with `tuned` (default where there is a checkpoint) or `base`, from the passages of the run's retriever."""
     at = session.at()
     for stage in ("ingest", "index"):
         if stage not in at.made:
@@ -34,9 +37,11 @@ def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
     source = str(Checkpoint(at.made["train"]).final()) if name == "tuned" else session.config.model
     reply = answer_from_index(
         question,
-        retriever=retriever(at),
+        retriever=session.backends.retriever or retriever(at),
         k=session.config.retrieve.k,
         builder=builder(at),
         generator=session.backends.generator(source),
     )
-    return Asked(reply, name, at.made["index"].path.name)
+    carried = session.config.retrieve.retriever == CONTEXTS
+    note = "a question asked here carries no contexts: its passages are from ragraft's own index" if carried else ""
+    return Asked(reply, name, at.made["index"].path.name, note)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from ragraft.config import Config
+from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError
 from ragraft.pipeline.answers import KeptAnswers
-from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Store, Tokenizer, Trainer
+from ragraft.pipeline.passages import CheckedRetriever
+from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Store, Tokenizer, Trainer
 
 
 class ConfiguredBackends:
@@ -56,6 +57,15 @@ class ConfiguredBackends:
 
         made = load("rerankers", name)(resolve(source).path)
         return made
+
+    @cached_property
+    def retriever(self) -> Retriever | None:
+        """The user's own; None where ragraft's index retrieves, or the questions carry their passages."""
+        name, url = self._config.retrieve.retriever, self._config.retrieve.url
+        if name in (None, CONTEXTS):
+            return None
+        kind = load("retrievers", name, also=(CONTEXTS,))
+        return CheckedRetriever(name, kind(url) if url else kind())
 
     @cached_property
     def trainer(self) -> Trainer:
@@ -115,15 +125,15 @@ def names(port: str) -> list[str]:
     return sorted(point.name for point in entry_points(group=f"ragraft.{port}"))
 
 
-def load(port: str, name: str) -> Any:
-    """A backend's class by name. Raises BackendError with the known names."""
+def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
+    """A backend's class by name. Raises BackendError with the known names, and those of `also`."""
     for point in entry_points(group=f"ragraft.{port}", name=name):
         try:
             return point.load()
         except ImportError as error:
             missing = error.name or error
             raise BackendError(f"{name} needs {missing}: install it, or name another of ragraft.{port}") from None
-    known = names(port)
+    known = sorted([*names(port), *also])
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none (is ragraft installed?)'}"
     raise BackendError(f"No backend {name} in ragraft.{port}; {hint}")

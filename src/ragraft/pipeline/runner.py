@@ -15,11 +15,12 @@ from typing import Any, Literal
 from ragraft.config import Config, load_config
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.pipeline.table import STAGES, TABLE, At, Stage
+from ragraft.pipeline.table import STAGES, TABLE, At, Stage, questions_of
 from ragraft.workspace import Folder, Manifest, Run, hash_json
 
 State = Literal["unchanged", "taken", "begun", "resumed", "done", "to run"]
 CONFIG = "config.json"
+WITHOUT_QUESTIONS = ("ingest", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def run_table(
     for name in (first, last):
         if name is not None and name not in STAGES:
             raise ConfigError(f"{name} is no stage; stages: {', '.join(STAGES)}")
+    if last not in WITHOUT_QUESTIONS:
+        questions_of(session.config)  # said before anything long is begun
     forced = STAGES[STAGES.index(first) :] if first else ()
     with session.run.locked():
         if not dry:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from ragraft.config import Config
+from ragraft.config import Config, QuestionFiles
+from ragraft.errors import ConfigError
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard
+from ragraft.pipeline.passages import KeptPassages
+from ragraft.workspace import RETRIEVED, Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard, hash_file
 from ragraft.workspace.run import Place
 
 
@@ -61,21 +64,37 @@ def _index(at: At, out: Folder) -> object:
 def _examine(at: At, out: Folder) -> object:
     from ragraft.stages.examine import examine
 
-    return examine(
+    own = at.backends.retriever
+    users = KeptPassages(out.folder("asked"), own) if own else None
+    made = examine(
         Corpus(at.made["ingest"]),
         Index(at.made["index"]),
-        questions=at.config.questions,
+        questions=questions_of(at.config),
         settings=at.config.examine,
+        retrieve=at.config.retrieve,
         retriever=retriever(at),
-        backends=at.backends,
+        users=users,
         out=out,
     )
+    if users:
+        users.clear()
+    return made
 
 
 def _questions(at: At) -> str:
     from ragraft.stages.examine import fingerprint_questions
 
-    return fingerprint_questions(at.config.questions)
+    return fingerprint_questions(questions_of(at.config))
+
+
+def questions_of(config: Config) -> Path | QuestionFiles:
+    """The questions that the YAML names; raises ConfigError where it names none."""
+    if config.questions is None:
+        raise ConfigError(
+            f"No questions: in the YAML of {config.name}, and every stage from examine on needs them; name a file, or "
+            "let ragraft propose some: ragraft questions"
+        )
+    return config.questions
 
 
 def _synthesize(at: At, out: Folder) -> object:
@@ -87,7 +106,7 @@ def _synthesize(at: At, out: Folder) -> object:
         settings=at.config.synthesize,
         prompt=at.config.prompt,
         retrieve=at.config.retrieve,
-        retriever=retriever(at),
+        finder=finder(at, reranked=False),
         builder=builder(at),
         out=out,
     )
@@ -120,7 +139,7 @@ def _evaluate(at: At, out: Folder) -> object:
         prompt=at.config.prompt,
         retrieve=at.config.retrieve,
         synthesize=at.config.synthesize,
-        retriever=retriever(at),
+        finder=finder(at),
         builder=builder(at),
         out=out,
     )
@@ -133,7 +152,7 @@ def _report(at: At, out: Folder) -> object:
         "name": at.config.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": at.config.model_dump(mode="json"),
-        "passages": {c.id: {"title": c.title, "text": c.text} for c in Index(at.made["index"]).chunks()},
+        "passages": _passages(at),
     }
     return report(
         Scorecard(at.made["evaluate"]),
@@ -146,16 +165,37 @@ def _report(at: At, out: Folder) -> object:
     )
 
 
-def retriever(at: At) -> Any:
+def _passages(at: At) -> dict[str, dict[str, Any]]:
+    """Every passage that may have been shown: title, text, and the questions whose evidence one from outside shows."""
+    found: dict[str, dict[str, Any]] = {
+        chunk.id: {"title": chunk.title, "text": chunk.text} for chunk in Index(at.made["index"]).chunks()
+    }
+    for question, passages in Exam(at.made["examine"]).retrieved().items():
+        for passage in passages:
+            row = found.setdefault(passage.id, {"title": passage.title, "text": passage.text})
+            row.setdefault("evidence_of", []).extend([question] if passage.shows else [])
+    return found
+
+
+def finder(at: At, *, reranked: bool = True) -> Any:
+    """Where placed questions get their passages: kept with the exam from the user's retriever, or from the index."""
+    from ragraft.methods.finders import Asking, Kept
+
+    if at.config.retrieve.retriever is None:
+        return Asking(retriever(at, reranked=reranked))
+    return Kept(Exam(at.made["examine"]).retrieved())
+
+
+def retriever(at: At, *, reranked: bool = True) -> Any:
     """ragraft's own index as a Retriever."""
     from ragraft.methods.retrieve import open_retriever
 
     index, settings = Index(at.made["index"]), at.config.retrieve
     return open_retriever(
-        index.chunks(),
+        index.chunks().by_id(),
         at.backends.store.open(index.store),
         embedder=at.backends.embedder,
-        reranker=at.backends.reranker,
+        reranker=at.backends.reranker if reranked else None,
         pool=settings.pool,
         rrf_k=settings.rrf_k,
         dense_weight=settings.dense_weight,
@@ -178,6 +218,12 @@ def builder(at: At) -> Any:
 
 def _nothing(at: At) -> None:
     return None
+
+
+def _retrieved(at: At) -> str | None:
+    """The passages that were found: made again under equal settings, a retriever may have found others."""
+    found = at.made["examine"].file(RETRIEVED)
+    return hash_file(found) if found.exists() else None
 
 
 def _model(at: At) -> str:
@@ -219,7 +265,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("50-lessons", versioned=False),
         needs=("index", "examine"),
         settings=lambda config: [config.synthesize, config.prompt],
-        identity=_nothing,
+        identity=_retrieved,
         run=_synthesize,
     ),
     Stage(
@@ -237,7 +283,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("70-scores", versioned=False),
         needs=("index", "examine", "train"),
         settings=lambda config: [config.evaluate, config.prompt, config.retrieve, config.synthesize],
-        identity=_model,
+        identity=lambda at: [_model(at), _retrieved(at)],
         run=_evaluate,
     ),
     Stage(

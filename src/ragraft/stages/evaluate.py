@@ -17,13 +17,15 @@ from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, Synthes
 from ragraft.errors import InputError
 from ragraft.methods.answer import Reply, answer
 from ragraft.methods.contexts import Context, Shown, show
+from ragraft.methods.exam_facts import making
+from ragraft.methods.finders import Finder
 from ragraft.methods.grade import grade
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import build_scorecard
 from ragraft.methods.shots import choose_shots
-from ragraft.ports import Generator, Retriever
+from ragraft.ports import Generator
 from ragraft.records import Answer, ExamQuestion, Passage, to_json
 from ragraft.workspace import Exam, Folder, Index, Scorecard
 
@@ -39,7 +41,7 @@ def evaluate(
     prompt: PromptConfig,
     retrieve: RetrieveConfig,
     synthesize: SynthesizeConfig,
-    retriever: Retriever,
+    finder: Finder,
     builder: PromptBuilder,
     out: Folder,
 ) -> Scorecard:
@@ -49,7 +51,7 @@ def evaluate(
         raise InputError("The exam side holds no question; give more questions or a larger examine.shares.exam")
     chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()}
     with _progress() as bar:
-        room = _Room(settings, retrieve, retriever=retriever, builder=builder, chunks=chunks, bar=bar)
+        room = _Room(settings, retrieve, finder=finder, builder=builder, chunks=chunks, bar=bar)
         cells = {context: room.show(context, questions) for context in settings.contexts}
         shots = NO_SHOTS
         if "base-fewshot" in settings.models:
@@ -67,6 +69,7 @@ def evaluate(
         ]
     out.write_jsonl("answers.jsonl", map(to_json, answers))
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
+    card["made_by"] = making(question.question for question in questions)
     card["budget"] = {"passages dropped to fit": room.dropped, "questions left out": len(left_out)}
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
@@ -92,12 +95,12 @@ class _Room:
         settings: EvaluateConfig,
         retrieve: RetrieveConfig,
         *,
-        retriever: Retriever,
+        finder: Finder,
         builder: PromptBuilder,
         chunks: Mapping[str, Passage],
         bar: Progress,
     ) -> None:
-        self.settings, self.retrieve, self.retriever, self.builder = settings, retrieve, retriever, builder
+        self.settings, self.retrieve, self.finder, self.builder = settings, retrieve, finder, builder
         self.chunks, self.dropped = chunks, 0
         self._bar = bar
         self._task: TaskID | None = None
@@ -106,7 +109,7 @@ class _Room:
         self._task = self._bar.add_task("answering", total=answers)
 
     def show(self, context: Context, questions: Sequence[ExamQuestion]) -> Shown:
-        return show(context, questions, retriever=self.retriever, chunks=self.chunks, k=self.retrieve.k)
+        return show(context, questions, finder=self.finder, chunks=self.chunks, k=self.retrieve.k)
 
     def cell(
         self, model: str, context: Context, shown: Shown, *, generators: Generators, shots: _Shots
@@ -148,7 +151,7 @@ class _Room:
 
 def _row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answer:
     shown = reply.fitted.passages
-    evidence_shown = question.shown_by({passage.id for passage in shown})
+    evidence_shown = question.shown_by({name for passage in shown for name in passage.chunks})
     return Answer(
         question_id=question.id,
         model=model,
@@ -176,7 +179,7 @@ def _choose_shots(
         exam.questions("train"),
         settings.shots,
         abstaining=abstaining,
-        retriever=room.retriever,
+        finder=room.finder,
         pool=room.retrieve.pool,
         chunks=room.chunks,
         recipe=recipe,

@@ -1,44 +1,52 @@
 """Fix what the system must answer, and see how well retrieval finds it. Reads Corpus, Index and the questions.
 
-Writes Exam: every question on one side, with its cluster and oracle chunks. Knows no model and no store: the ranking
-comes in through one small protocol.
+Writes Exam: every question on one side, with its cluster and oracle chunks, and what the user's own retriever finds for
+it. Knows no model and no store: the rankings come in through small protocols.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import track
 
-from ragraft.config import ExamineConfig, QuestionFiles
+from ragraft.config import ExamineConfig, QuestionFiles, RetrieveConfig
 from ragraft.errors import InputError
 from ragraft.methods.clusters import Asked, make_clusters
 from ragraft.methods.exam_facts import (
     count,
     evidence_warnings,
+    headline_recalls,
     known_documents,
     known_warnings,
+    making,
+    making_sentence,
+    nothing_found,
+    retrieved_warnings,
     same_warnings,
     side_facts,
     size_warnings,
     some,
 )
 from ragraft.methods.oracle import Evidence, Places, locate
+from ragraft.methods.outside import context_ids, distinct, given, place
 from ragraft.methods.questions import QuestionRows, read_questions
-from ragraft.methods.retrieval_metrics import full_recall, recall, reciprocal_rank
+from ragraft.methods.retrieval_metrics import Ranked, full_recall, recall, reciprocal_rank
 from ragraft.methods.retrieve import Ranking
 from ragraft.methods.same_question import Wording, across_sides, same_groups
 from ragraft.methods.sides import cut_sides, lesson_shares
 from ragraft.methods.stats import mean_interval
-from ragraft.ports import Backends
-from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Hit, Question, Rejected, Side, to_json
-from ragraft.workspace import Corpus, Exam, Folder, Index, hash_file, hash_json
+from ragraft.ports import Retriever
+from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Hit, Passage, Question, Rejected, Side, to_json
+from ragraft.workspace import RETRIEVED, Corpus, Exam, Folder, Index, hash_file, hash_json
+
+T = TypeVar("T")
 
 RANKINGS: tuple[Ranking, ...] = ("lexical", "dense", "hybrid")
 MEASURED: tuple[Side, ...] = ("train", "validation", "exam")
@@ -49,7 +57,6 @@ SAME_RATE = 0.05
 """Share of questions asked on two sides above which the set counts as templated: reported, not rejected."""
 LOST_RATE = 0.5
 """Share of the questions with answers whose evidence is nowhere: above it, these documents are not theirs."""
-HEADLINE_DEPTH = 4
 
 
 class Ranker(Protocol):
@@ -78,18 +85,21 @@ def examine(
     *,
     questions: Path | QuestionFiles,
     settings: ExamineConfig,
+    retrieve: RetrieveConfig,
     retriever: Ranker,
-    backends: Backends,
+    users: Retriever | None,
     out: Folder,
 ) -> Exam:
     """Place every question on a side and measure retrieval on three of them.
 
+    `retriever` is ragraft's own index, `users` the user's system: that one is asked here, once, for all questions.
     Raises InputError when a line of a questions file is broken, when most questions have no evidence in the corpus,
-    and when the train or the exam side is empty. Every stage is handed `backends`; this one needs none of them.
+    when the train or the exam side is empty, and when no question gets a passage.
     """
     asked, warnings = _read(questions)
     documents, chunks = list(corpus.documents()), index.chunks()
-    posed, lost = _locate(asked, Places(documents, chunks, corpus.same()))
+    places = Places(documents, chunks, corpus.same())
+    posed, lost = _locate(asked, places)
     faults = [(row.question.id, fault) for row in posed for fault in row.evidence.faults]
     placed, notes = _place(posed, documents, chunks, settings)
     placed, same, duplicates = _drop_same(placed, posed)
@@ -98,14 +108,27 @@ def examine(
     warnings += evidence_warnings(placed, lost, faults) + notes + same_warnings(duplicates)
     warnings += size_warnings(placed, [side for side in SIDES if getattr(settings.shares, side)])
     warnings += known_warnings(known)
-    rows = _measure(placed, posed, retriever, settings)
+    found, unknown = _retrieve(placed, posed, documents, places, retrieve=retrieve, users=users, settings=settings)
+    faults += unknown
+    warnings += retrieved_warnings(retrieve.retriever, found, placed, unknown)
+    rows = _measure(placed, posed, retriever, settings, found=found, name=retrieve.retriever)
+    if retrieve.retriever is not None:
+        kept = ({"question_id": name, "passages": [to_json(one) for one in row]} for name, row in found.items())
+        out.write_jsonl(RETRIEVED, kept)
     out.write_jsonl("questions.jsonl", map(to_json, placed))
     out.write_jsonl("rejected.jsonl", map(to_json, lost + same))
     out.write_jsonl("duplicates.jsonl", duplicates)
     out.write_jsonl("faults.jsonl", ({"question_id": name, "fault": fault} for name, fault in faults))
     out.write_json("retrieval.json", {"depths": _depths(settings), "rows": rows})
-    out.write_json("facts.json", {"sides": side_facts(placed), "known_documents": known, "warnings": warnings})
-    out.write_json("summary.json", _summary(placed, lost + same, rows) | {"warnings": len(warnings)})
+    made = {side: making(row.question for row in placed if row.side == side) for side in SIDES}
+    facts = {"sides": side_facts(placed), "made_by": made, "known_documents": known, "warnings": warnings}
+    out.write_json("facts.json", facts)
+    figures: dict[str, Any] = headline_recalls(rows, retrieve.retriever)
+    if retrieve.retriever is not None:
+        figures[f"without a passage from {retrieve.retriever}"] = sum(not row for row in found.values())
+    if made["exam"]["made"]:
+        figures["label"] = making_sentence(made["exam"])
+    out.write_json("summary.json", _summary(placed, lost + same) | {"warnings": len(warnings)} | figures)
     return Exam(out)
 
 
@@ -169,7 +192,7 @@ def _locate(asked: Sequence[tuple[Question, bool]], places: Places) -> tuple[lis
             detail = "; ".join(evidence.faults) or "it names no evidence and no answer of its points to a document"
             lost.append(Rejected(question.id, "no evidence found", detail))
             continue
-        contexts, _ = places.known(_given(question))
+        contexts, _ = places.known(_given(question, places))
         posed.append(Posed(question, exam_only, evidence, tuple(contexts)))
     answerable = sum(question.answerable for question, _ in asked)
     if len(lost) > LOST_RATE * answerable:
@@ -180,11 +203,38 @@ def _locate(asked: Sequence[tuple[Question, bool]], places: Places) -> tuple[lis
     return posed, lost
 
 
-def _given(question: Question) -> list[str]:
+def _given(question: Question, places: Places) -> list[str]:
     """What may be ids of documents given with the question; passages given as text match no document."""
-    ids = question.metadata.get("context_ids") or []
-    named = [str(name) for name in ids] if isinstance(ids, list) else [str(ids)]
-    return [*question.contexts, *named, *(() if question.answerable else question.evidence_ids)]
+    named = (places.holder(name) for name in context_ids(question))
+    return [*named, *(() if question.answerable else question.evidence_ids)]
+
+
+def _retrieve(
+    placed: Sequence[ExamQuestion],
+    posed: Sequence[Posed],
+    documents: Sequence[Document],
+    places: Places,
+    *,
+    retrieve: RetrieveConfig,
+    users: Retriever | None,
+    settings: ExamineConfig,
+) -> tuple[dict[str, list[Passage]], list[tuple[str, str]]]:
+    """Question id → passages that it carries or the user's system finds, and what is wrong with those it carries."""
+    if retrieve.retriever is None:
+        return {}, []
+    questions = [row.question for row in placed]
+    faults: list[tuple[str, str]] = []
+    if users is None:
+        found, faults = given(questions, documents, places)
+    else:
+        depth = max(retrieve.pool, *settings.recall_at, 1)
+        asked = _batches(questions, f"retrieval: {retrieve.retriever}")
+        found = [row for batch in asked for row in users.retrieve([one.question for one in batch], depth)]
+    if not any(found):
+        raise InputError(nothing_found(retrieve.retriever, len(questions), faults))
+    evidence = {row.question.id: row.evidence for row in posed}
+    rows = zip(questions, distinct(found, places), strict=True)
+    return {question.id: place(passages, evidence[question.id], places) for question, passages in rows}, faults
 
 
 def _place(
@@ -268,39 +318,51 @@ def _depths(settings: ExamineConfig) -> list[int]:
 
 
 def _measure(
-    placed: Sequence[ExamQuestion], posed: Sequence[Posed], retriever: Ranker, settings: ExamineConfig
+    placed: Sequence[ExamQuestion],
+    posed: Sequence[Posed],
+    retriever: Ranker,
+    settings: ExamineConfig,
+    *,
+    found: Mapping[str, Sequence[Passage]],
+    name: str | None,
 ) -> list[dict[str, Any]]:
-    """Rows of retrieval.json: each side, ranking and metric, over questions that have an oracle."""
+    """Rows of retrieval.json: each side, ranking (`name` is the user's) and metric, over questions with an oracle."""
     depths = _depths(settings)
     evidence = {row.question.id: row.evidence for row in posed}
     asked = [row for row in placed if row.side in MEASURED and row.oracle]
     rows = []
-    for ranking in RANKINGS if depths else ():
-        ranked = dict(zip((row.id for row in asked), _rank(asked, depths[-1], ranking, retriever), strict=True))
+    for ranking in (*RANKINGS, *([name] if name else [])) if depths else ():
+        if ranking == name:
+            ranks: Iterable[Ranked] = ([passage.chunks for passage in found[row.id]] for row in asked)
+        else:
+            ranks = _rank(asked, depths[-1], cast(Ranking, ranking), retriever)
+        ranked = dict(zip((row.id for row in asked), ranks, strict=True))
         for side in MEASURED:
             part = [row for row in asked if row.side == side]
             for metric, values in _values(part, evidence, ranked, depths).items():
-                found = mean_interval(
+                mean = mean_interval(
                     values, [row.cluster for row in part], share=True, resamples=RESAMPLES, seed=settings.seed
                 )
-                figures = {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+                figures = {"value": mean.value, "low": mean.low, "high": mean.high, "n": mean.n}
                 rows.append({"side": side, "ranking": ranking, "metric": metric} | figures)
     return rows
 
 
-def _rank(asked: Sequence[ExamQuestion], k: int, ranking: Ranking, retriever: Ranker) -> Iterator[list[str]]:
-    console = Console(stderr=True)
-    batches = [asked[start : start + BATCH] for start in range(0, len(asked), BATCH)]
-    bar = track(batches, f"retrieval: {ranking}", console=console, transient=True, disable=not sys.stderr.isatty())
-    for batch in bar:
+def _rank(asked: Sequence[ExamQuestion], k: int, ranking: Ranking, retriever: Ranker) -> Iterator[Ranked]:
+    for batch in _batches(asked, f"retrieval: {ranking}"):
         for hits in retriever.rank([row.question.question for row in batch], k, ranking):
-            yield [hit.id for hit in hits]
+            yield [(hit.id,) for hit in hits]
+
+
+def _batches(rows: Sequence[T], title: str) -> Iterable[Sequence[T]]:
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return track(batches, title, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _values(
     part: Sequence[ExamQuestion],
     evidence: Mapping[str, Evidence],
-    ranked: Mapping[str, Sequence[str]],
+    ranked: Mapping[str, Ranked],
     depths: Sequence[int],
 ) -> dict[str, list[float | None]]:
     """A value a question for each metric; full recall is not asked of questions with one piece of evidence."""
@@ -320,9 +382,7 @@ def _values(
     return found
 
 
-def _summary(
-    placed: Sequence[ExamQuestion], rejected: Sequence[Rejected], rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _summary(placed: Sequence[ExamQuestion], rejected: Sequence[Rejected]) -> dict[str, Any]:
     """The facts printed after the stage."""
     sides = {f"{side} questions": sum(row.side == side for row in placed) for side in SIDES}
     clusters = {"exam clusters": len({row.cluster for row in placed if row.side == "exam"})}
@@ -331,9 +391,4 @@ def _summary(
         "weak or located oracles": sum(row.weak or row.located for row in placed),
         "rejected": len(rejected),
     }
-    shown = {
-        f"{row['ranking']} {row['metric']} on the exam": round(row["value"], 3)
-        for row in rows
-        if (row["side"], row["ranking"], row["metric"]) == ("exam", "hybrid", f"recall@{HEADLINE_DEPTH}")
-    }
-    return {**sides, **clusters, **counts, **shown}
+    return {**sides, **clusters, **counts}

@@ -22,39 +22,36 @@ from ragraft.records import Chunk, Document, Rejected, to_json
 from ragraft.workspace import Corpus, Folder, Index, write_atomically
 
 SHARDS = "shards"
+CUT = "cut.json"
+"""Among the shards: what was counted while cutting; written once all chunks are."""
 
 
 def index(corpus: Corpus, *, settings: IndexConfig, backends: Backends, out: Folder) -> Index:
     """Write chunks.parquet, rejected.jsonl (documents without text), summary.json and the store.
 
-    Embeddings are kept in shards while the stage is at work: a killed one goes on after its last whole shard. Memory
-    holds one shard of chunks at a time, and what the store needs.
+    Embeddings are kept in shards while the stage is at work: a killed one goes on after its last whole shard, and
+    cuts nothing again once all is cut. Memory holds one shard of chunks at a time, and what the store needs.
     """
     made = Index(out)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        cutting = progress.add_task("Cutting documents", total=None)
-        tally = _Tally()
-        chunks = _chunks(progress.track(corpus.documents(), task_id=cutting), settings, backends, tally)
-        count = made.write_chunks(_batches(chunks, settings.shard))
-        out.write_jsonl("rejected.jsonl", (to_json(row) for row in tally.rejected))
-        if not count:
-            raise InputError(f"No text in the {tally.documents} documents of {corpus.path}; add some and run again")
-        embedding = progress.add_task("Embedding chunks", total=count)
-        shards = _embed(made, settings, backends, lambda n: progress.advance(embedding, n))
+        shards = out.folder(SHARDS)
+        if not shards.has(CUT):
+            task = progress.add_task("Cutting documents", total=None)
+            documents = progress.track(corpus.documents(), task_id=task)
+            shards.write_json(CUT, _cut(documents, made, settings=settings, backends=backends))
+        summary = shards.read_json(CUT)
+        if not summary["chunks"]:
+            raise InputError(
+                f"No text in the {summary['documents']} documents of {corpus.path}; add some and run again"
+            )
+        embedding = progress.add_task("Embedding chunks", total=summary["chunks"])
+        vectors = _embed(made, settings, backends, lambda n: progress.advance(embedding, n))
         shutil.rmtree(made.store, ignore_errors=True)
-        stored = zip(made.chunk_batches(settings.shard), map(_load, shards), strict=True)
+        stored = zip(made.chunk_batches(settings.shard), map(_load, vectors), strict=True)
         backends.store.write(made.store, stored)
-    shutil.rmtree(out.file(SHARDS))
-    out.write_json(
-        "summary.json",
-        {
-            "documents": tally.documents,
-            "documents without text": len(tally.rejected),
-            "chunks": count,
-            "tokens": tally.tokens,
-            "mean chunk tokens": round(tally.tokens / count, 1),
-        },
-    )
+    shutil.rmtree(shards.path)
+    mean = round(summary["tokens"] / summary["chunks"], 1)
+    out.write_json("summary.json", {**summary, "mean chunk tokens": mean})
     return made
 
 
@@ -65,6 +62,19 @@ class _Tally:
     documents: int = 0
     tokens: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+
+
+def _cut(documents: Iterable[Document], made: Index, *, settings: IndexConfig, backends: Backends) -> dict[str, int]:
+    """Write all chunks, and the documents that give none; returns the counts."""
+    tally = _Tally()
+    count = made.write_chunks(_batches(_chunks(documents, settings, backends, tally), settings.shard))
+    made.folder.write_jsonl("rejected.jsonl", (to_json(row) for row in tally.rejected))
+    return {
+        "documents": tally.documents,
+        "documents without text": len(tally.rejected),
+        "chunks": count,
+        "tokens": tally.tokens,
+    }
 
 
 def _chunks(documents: Iterable[Document], settings: IndexConfig, backends: Backends, tally: _Tally) -> Iterator[Chunk]:

@@ -6,19 +6,22 @@ Knows methods and settings; knows no tokenizer's or model's kind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
-from ragraft.methods.containment import Containment
+from ragraft.methods.containment import Containment, holds
+from ragraft.methods.finders import Finder
 from ragraft.methods.grouping import group_parts
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Part, Recipe, choose_oracle, make_group, plan_kinds
-from ragraft.methods.retrieve import IndexRetriever
+from ragraft.methods.raft import Made, Part, Recipe, make_group, make_part, plan_kinds
 from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
 from ragraft.workspace import Exam, Folder, Index, Lessons
+
+BATCH = 64
+"""Questions whose passages are looked for at a time."""
 
 
 def synthesize(
@@ -28,14 +31,12 @@ def synthesize(
     settings: SynthesizeConfig,
     prompt: PromptConfig,
     retrieve: RetrieveConfig,
-    retriever: IndexRetriever,
+    finder: Finder,
     builder: PromptBuilder,
     out: Folder,
 ) -> Lessons:
     """RAFT lessons of the train side, and of the validation side for the validation loss."""
-    workshop = _Workshop(
-        index, settings=settings, prompt=prompt, pool=retrieve.pool, retriever=retriever, builder=builder
-    )
+    workshop = _Workshop(index, settings=settings, prompt=prompt, pool=retrieve.pool, finder=finder, builder=builder)
     train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=settings.seed)
     lessons, rejected = workshop.make(train, copies=settings.copies)
     held_out, spared = limit_questions(exam.questions("validation"), settings.max_validation, seed=settings.seed)
@@ -48,7 +49,7 @@ def synthesize(
         raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
     out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
     out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation))
-    counts = _counts(lessons, validation, rejected, builder)
+    counts = _counts(lessons, validation, rejected, builder) | workshop.found_oracles(lessons)
     out.write_json("counts.json", counts)
     out.write_json("summary.json", {key: counts[key] for key in ("lessons", "validation lessons", "tokens")})
     return Lessons(out)
@@ -64,10 +65,10 @@ class _Workshop:
         settings: SynthesizeConfig,
         prompt: PromptConfig,
         pool: int,
-        retriever: IndexRetriever,
+        finder: Finder,
         builder: PromptBuilder,
     ) -> None:
-        self._settings, self._builder, self._pool, self._retriever = settings, builder, pool, retriever
+        self._settings, self._builder, self._pool, self._finder = settings, builder, pool, finder
         chunks = index.chunks()
         self._chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in chunks}
         self._ids = [chunk.id for chunk in chunks]
@@ -84,41 +85,68 @@ class _Workshop:
         """Lessons of all questions, a round for each copy; those on the same documents stand together."""
         if not questions:
             return [], []
-        ranked = self._retriever.rank([question.question.question for question in questions], self._pool, "hybrid")
-        rankings = [[hit.id for hit in hits] for hits in ranked]
+        ranked = [
+            row for start in range(0, len(questions), BATCH) for row in self._find(questions[start : start + BATCH])
+        ]
+        elsewhere = self._finder.elsewhere(questions, self._chunks)
         answering = [self._answering(question) for question in questions]
         made: list[Made] = []
         rejected: list[Rejected] = []
         for copy in range(copies):
             kinds = plan_kinds(questions, self._settings.oracle_share, self._settings.seed + copy)
             parts = [
-                Part(
+                make_part(
                     question,
-                    tuple(choose_oracle(question, self._chunks)) if kinds[question.id] else (),
-                    ranking,
-                    answers.__contains__,
+                    with_oracle=kinds[question.id],
+                    chunks=self._chunks,
+                    ranked=found,
+                    builder=self._builder,
+                    answers_it=answers,
                 )
-                for question, ranking, answers in zip(questions, rankings, answering, strict=True)
+                for question, found, answers in zip(questions, ranked, answering, strict=True)
             ]
-            lessons = list(self._lessons(parts, copy))
+            lessons = list(self._lessons(parts, elsewhere, copy))
             made += [lesson for lesson in lessons if isinstance(lesson, Made)]
             rejected += [lesson for lesson in lessons if isinstance(lesson, Rejected)]
         return made, rejected
 
-    def _lessons(self, parts: Sequence[Part], copy: int) -> Iterator[Made | Rejected]:
+    def _lessons(self, parts: Sequence[Part], elsewhere: Mapping[str, Passage], copy: int) -> Iterator[Made | Rejected]:
         seed = f"{self._settings.seed}.{copy}"
         most = 1 + self._settings.distractors[1]
         groups = group_parts(parts, chunks=self._chunks, size=self._settings.group, documents=most, seed=seed)
         for group in groups:
             yield from make_group(
-                group, chunks=self._chunks, recipe=self._recipe, builder=self._builder, seed=seed, copy=copy
+                group,
+                chunks=self._chunks,
+                elsewhere=elsewhere,
+                recipe=self._recipe,
+                builder=self._builder,
+                seed=seed,
+                copy=copy,
             )
 
-    def _answering(self, question: ExamQuestion) -> set[str]:
-        """Chunks that hold an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
+    def _find(self, questions: Sequence[ExamQuestion]) -> list[list[Passage]]:
+        """Ranked passages; those that are chunks of ours share one text, or a large exam's would fill the memory."""
+        found = self._finder.find(questions, self._pool)
+        return [[self._chunks.get(one.id, one) if not one.shows else one for one in passages] for passages in found]
+
+    def _answering(self, question: ExamQuestion) -> Callable[[Passage], bool]:
+        """Whether a passage holds an answer distinctive enough to mean something (a bare “no” stands everywhere)."""
         look = self._containment
         telling = [answer for answer in question.question.answers if look.counts(answer)]
-        return {self._ids[row] for answer in telling for row in look.holding(answer)}
+        holding = {self._ids[row] for answer in telling for row in look.holding(answer)}
+
+        def answers(passage: Passage) -> bool:
+            if passage.id in self._chunks:
+                return passage.id in holding
+            return any(holds(passage.text, answer) for answer in telling)
+
+        return answers
+
+    def found_oracles(self, lessons: Sequence[Made]) -> dict[str, int]:
+        """How many lessons show the oracle as the user's retriever found it."""
+        found = sum(any(name not in self._chunks for name in made.lesson.oracle) for made in lessons)
+        return {"oracles as your retriever found them": found} if found else {}
 
 
 def _counts(

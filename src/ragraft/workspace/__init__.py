@@ -1,10 +1,11 @@
 """What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
 
-from ragraft.workspace.artifacts import Artifact, Checkpoint, Corpus, Exam, Index, Lessons, Report, Scorecard
+from ragraft.workspace.artifacts import RETRIEVED, Artifact, Checkpoint, Corpus, Exam, Index, Lessons, Report, Scorecard
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.run import Run
 
 __all__ = [
+    "RETRIEVED",
     "Artifact",
     "Checkpoint",
     "Corpus",

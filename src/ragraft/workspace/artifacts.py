@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,24 +18,17 @@ from ragraft.records import (
     Document,
     ExamQuestion,
     Lesson,
+    Passage,
     Side,
+    passage_from_json,
     prompt_from_json,
     question_from_json,
     to_json,
 )
+from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
 
-CHUNK_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("document_id", pa.string()),
-        ("title", pa.string()),
-        ("text", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("tokens", pa.int32()),
-    ]
-)
+RETRIEVED = "retrieved.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +60,8 @@ class Corpus(Artifact):
 class Index(Artifact):
     """20-index: chunks.parquet and the store's own folder."""
 
-    def chunks(self) -> list[Chunk]:
-        return [Chunk(**row) for row in pq.read_table(self.folder.file("chunks.parquet")).to_pylist()]
+    def chunks(self) -> Chunks:
+        return Chunks(pq.read_table(self.folder.file("chunks.parquet"), schema=CHUNK_SCHEMA))
 
     def chunk_batches(self, size: int) -> Iterator[list[Chunk]]:
         """The chunks in order, `size` at a time, the last batch perhaps fewer; never all in memory."""
@@ -84,6 +78,9 @@ class Index(Artifact):
             for batch in batches:
                 writer.write_table(pa.Table.from_pylist([to_json(chunk) for chunk in batch], CHUNK_SCHEMA))
                 count += len(batch)
+        # On disk before it has its name: a killed stage goes on from it without looking inside.
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
         part.replace(self.folder.file("chunks.parquet"))
         return count
 
@@ -94,7 +91,10 @@ class Index(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class Exam(Artifact):
-    """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json."""
+    """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json.
+
+    With the user's own retriever also retrieved.jsonl.
+    """
 
     def questions(self, side: Side | None = None) -> list[ExamQuestion]:
         return [
@@ -102,6 +102,13 @@ class Exam(Artifact):
             for row in self.folder.read_jsonl("questions.jsonl")
             if side is None or row["side"] == side
         ]
+
+    def retrieved(self) -> dict[str, list[Passage]]:
+        """Question id → passages of the user's own retriever, best first; nothing where ragraft's index retrieves."""
+        if not self.folder.has(RETRIEVED):
+            return {}
+        rows = self.folder.read_jsonl(RETRIEVED)
+        return {row["question_id"]: [passage_from_json(passage) for passage in row["passages"]] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ragraft.methods.contexts import Context, Shown, show
+from ragraft.methods.finders import Asking
 from ragraft.records import ExamQuestion, Passage, Question
 
 CHUNKS = {name: Passage(name, name[0], "", f"text of {name}") for name in ("a0", "a1", "b0", "b1", "c0")}
@@ -38,7 +39,7 @@ def names(shown: Shown) -> dict[str, list[str]]:
 
 
 def shown(context: Context, questions: Sequence[ExamQuestion] = QUESTIONS, k: int = 2) -> dict[str, list[str]]:
-    return names(show(context, questions, retriever=Backwards(), chunks=CHUNKS, k=k))
+    return names(show(context, questions, finder=Asking(Backwards()), chunks=CHUNKS, k=k))
 
 
 def test_nothing_is_shown_without_a_context() -> None:
@@ -47,7 +48,7 @@ def test_nothing_is_shown_without_a_context() -> None:
 
 def test_the_retriever_is_asked_once_for_all() -> None:
     retriever = Backwards()
-    found = show("retrieved", QUESTIONS, retriever=retriever, chunks=CHUNKS, k=2)
+    found = show("retrieved", QUESTIONS, finder=Asking(retriever), chunks=CHUNKS, k=2)
     assert names(found) == {"one": ["c0", "b1"], "two": ["c0", "b1"], "none": ["c0", "b1"]}
     assert retriever.asked == [["one?", "two?", "none?"]]
 
@@ -77,7 +78,12 @@ def test_an_unanswerable_question_shows_what_its_set_gives(given: Any, wanted: l
 def test_ids_that_are_numbers_are_found() -> None:
     chunks = {"7#0": Passage("7#0", "7", "", "text")}
     question = placed("none", metadata={"context_ids": [7]})
-    assert names(show("oracle", [question], retriever=Backwards(), chunks=chunks, k=2)) == {"none": ["7#0"]}
+    assert names(show("oracle", [question], finder=Asking(Backwards()), chunks=chunks, k=2)) == {"none": ["7#0"]}
+
+
+def test_contexts_of_an_unanswerable_question_count_as_given_too() -> None:
+    question = placed("none", contexts=("b", "a0", "a text"), metadata={"context_ids": ["c"]})
+    assert shown("oracle", [question], k=9) == {"none": ["a0", "b0", "b1", "c0"]}
 
 
 @pytest.mark.parametrize("context", ["none", "retrieved", "oracle"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import re
 from pydoc_data.topics import topics
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragraft.methods import duplicates
 from ragraft.methods.duplicates import Duplicate, find_duplicates, fingerprint
 
 # Few words, so that documents share shingles; lengths around the shingle's.
@@ -54,9 +56,11 @@ def by_definition(texts: list[str], near: float, contained: float) -> list[tuple
     return sorted(found)
 
 
+@pytest.mark.parametrize("entries", [0, 1, 10**9], ids=["compared one by one", "by size", "counted together"])
 @given(TEXTS, THRESHOLDS)
-def test_equals_the_definition(texts: list[str], thresholds: tuple[float, float]) -> None:
-    found = find(texts, *thresholds)
+def test_equals_the_definition(entries: int, texts: list[str], thresholds: tuple[float, float]) -> None:
+    with patch.object(duplicates, "ENTRIES_PER_COMPARISON", entries):
+        found = find(texts, *thresholds)
     rows = [(pair.document, pair.other, pair.kind, pair.share) for pair in found]
     assert sorted(rows) == by_definition(texts, *thresholds)
 
@@ -150,6 +154,18 @@ def test_many_near_copies_keep_one() -> None:
     found = find(texts)
     assert {pair.kept for pair in found} == {0}
     assert len(found) == 199
+
+
+def test_records_that_share_all_their_shingles_with_others_are_told_apart() -> None:
+    draw = random.Random(0)
+    records = [[f"field{field} is set to {draw.randrange(4)}{field}" for field in range(10)] for _ in range(300)]
+    changed = [[*records[7][:-1], "field9 is set to rest"], [*records[8][:-1], "field9 is set to rest"]]
+    texts = [" ".join(record) for record in [*records, *changed]]
+    found = find(texts, 0.9, 0.9)
+    assert [(pair.document, pair.other, pair.kind) for pair in found] == [
+        (row, other, kind) for row, other, kind, _ in by_definition(texts, 0.9, 0.9)
+    ]
+    assert {(pair.document, pair.other) for pair in found} >= {(300, 7), (301, 8)}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ from ragraft.methods.exam_facts import (
     evidence_warnings,
     known_documents,
     known_warnings,
+    made_by,
+    making,
+    making_sentence,
     same_warnings,
     side_facts,
     size_warnings,
@@ -87,3 +90,23 @@ def test_size_warnings() -> None:
         "the exam has 9 questions in 5 clusters: its intervals will be wide; have at least 10 questions in 5 clusters",
     ]
     assert len(size_warnings([placed(str(row), "exam", str(row % 4)) for row in range(10)], [])) == 1
+
+
+def test_who_made_an_exam() -> None:
+    def question(name: str, **metadata: object) -> Question:
+        return Question(name, "Why?", ("x",), metadata=metadata)
+
+    rows = [
+        question("a", made_by="ragraft patterns", reviewed=True),
+        question("b", made_by="model m", reviewed=False),
+        question("c", made_by="model m"),
+        question("d", reviewed=True),
+    ]
+    found = making(rows)
+    assert found == {"questions": 4, "made": 3, "reviewed": 1, "by": {"model m": 2, "ragraft patterns": 1}}
+    assert making_sentence(found) == (
+        "exam: 3 of 4 questions made by a machine (model m, ragraft patterns), 1 reviewed by a person"
+    )
+    assert [made_by(row) for row in rows] == ["ragraft patterns", "model m", "model m", ""]
+    assert making_sentence(making(rows[3:])) is None
+    assert making_sentence(None) is None

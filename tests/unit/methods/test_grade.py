@@ -172,6 +172,14 @@ def test_citations_where_the_evidence_is_not_shown_or_not_known() -> None:
     assert (unknown["citation_precision"], unknown["citation_recall"]) == (None, None)
 
 
+def test_a_passage_from_elsewhere_is_right_to_cite_where_it_shows_the_evidence() -> None:
+    passages = (Passage("x1", "", "", "Noise."), Passage("x2", "", "", "A cat sleeps.", shows=("c9",)))
+    question = _question("cat", oracle=("c9",))
+    for citation, score in ((1, 0), (2, 1)):
+        scores = grade(question, _parsed(citations=(citation,)), passages=passages, evidence_shown=True)
+        assert (scores["citation_precision"], scores["citation_recall"]) == (score, score)
+
+
 @pytest.mark.parametrize(
     ("quotes", "quoted", "verbatim"),
     [

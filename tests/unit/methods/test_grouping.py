@@ -54,12 +54,14 @@ def make_part(number: int, cluster: int, place: int | None, *, shows: bool) -> P
     """A question on a chunk of its cluster's document; the fourth rests on the reprint; None: it has no answer."""
     if place is None:
         question = ExamQuestion(Question(f"u{number}", f"Who bakes in {cluster}?"), "train", f"c{cluster}")
-        return Part(question, (), list(CHUNKS), lambda name: False)
+        return Part(question, (), list(CHUNKS.values()), lambda passage: False)
     name = f"d{cluster}.{place if place < CHUNKS_EACH else 'r'}"
     answer = keeper(cluster, place) if place < CHUNKS_EACH else "nobody"
     asked = Question(f"q{number}", f"Who keeps the lamp of {name}?", (answer,))
     question = ExamQuestion(asked, "train", f"c{cluster}", (name,))
-    return Part(question, (name,) if shows else (), list(CHUNKS), lambda chunk: answer in CHUNKS[chunk].text)
+    return Part(
+        question, (CHUNKS[name],) if shows else (), list(CHUNKS.values()), lambda passage: answer in passage.text
+    )
 
 
 PART = st.tuples(
@@ -78,9 +80,9 @@ def names(groups: Sequence[Sequence[Part]]) -> list[str]:
 
 def check_documents(parts: Sequence[Part], shown: Sequence[str]) -> None:
     for part in parts:
-        for name in set(shown) - set(part.oracle):
+        for name in set(shown) - set(part.oracle_ids):
             assert name not in part.question.oracle
-            assert not part.answers_it(name)
+            assert not part.answers_it(CHUNKS[name])
             assert not repeats(CHUNKS[name].text, [CHUNKS[own].text for own in part.question.oracle])
 
 
@@ -91,7 +93,7 @@ def test_every_part_is_in_one_group_that_it_fits_in(parts: list[Part], size: int
     for group in groups:
         assert 0 < len(group) <= size
         assert len({part.question.cluster for part in group}) == 1
-        oracles = {name for part in group for name in part.oracle}
+        oracles = {name for part in group for name in part.oracle_ids}
         assert len(oracles) <= documents
         check_documents(group, sorted(oracles))
     again = group_parts(parts, chunks=CHUNKS, size=size, documents=documents, seed=seed)
@@ -108,7 +110,7 @@ def test_a_group_of_one_shares_with_nobody(parts: list[Part]) -> None:
 def test_questions_on_one_oracle_stand_together_and_seeds_mix_the_rest() -> None:
     parts = [make_part(10 * place + row, 0, place, shows=True) for place in (0, 1) for row in range(4)]
     first, second = group_parts(parts, chunks=CHUNKS, size=4, documents=4, seed="0")
-    assert {len({part.oracle for part in group}) for group in (first, second)} == {1}
+    assert {len({part.oracle_ids for part in group}) for group in (first, second)} == {1}
     mixed = {
         frozenset(frozenset(names([group])) for group in group_parts(parts, chunks=CHUNKS, size=3, documents=4, seed=s))
         for s in "abcdef"
@@ -125,7 +127,7 @@ def builder(word_tokenizer: Tokenizer) -> PromptBuilder:
 
 
 def lessons_of(parts: Sequence[Part], builder: PromptBuilder, seed: str = "0") -> list[Made | Rejected]:
-    return make_group(parts, chunks=CHUNKS, recipe=RECIPE, builder=builder, seed=seed, copy=1)
+    return make_group(parts, chunks=CHUNKS, elsewhere=CHUNKS, recipe=RECIPE, builder=builder, seed=seed, copy=1)
 
 
 @given(parts=PARTS, seed=st.sampled_from("abc"))
@@ -140,7 +142,7 @@ def test_lessons_of_a_group_share_their_documents(word_tokenizer: Tokenizer, par
         assert {lesson.copy for lesson in lessons} == {1}
         check_documents(group, lessons[0].passages)
         for part, lesson in zip(group, lessons, strict=True):
-            assert set(part.oracle) <= set(lesson.passages)
+            assert set(part.oracle_ids) <= set(lesson.passages)
             assert lesson.kind == ("oracle" if part.oracle else "no-oracle" if part.question.oracle else "unanswerable")
 
 
@@ -162,7 +164,7 @@ def test_oracles_that_do_not_fit_together_are_shown_apart(word_tokenizer: Tokeni
             continue
         assert [one.lesson.question_id for one in made] == names([group])
         assert all(word_tokenizer.count_prompt(one.lesson.prompt) + 40 <= tokens for one in made)
-        assert all(set(part.oracle) <= set(one.lesson.passages) for part, one in zip(group, made, strict=True))
+        assert all(set(part.oracle_ids) <= set(one.lesson.passages) for part, one in zip(group, made, strict=True))
         sets = Counter((one.lesson.group or one.lesson.id, one.lesson.passages) for one in made)
         assert len({name for name, _ in sets}) == len(sets), "lessons of one group show one set"
         most = max(most, len(sets))
@@ -172,6 +174,6 @@ def test_oracles_that_do_not_fit_together_are_shown_apart(word_tokenizer: Tokeni
 def test_a_part_without_room_for_its_answer_costs_the_others_nothing(word_tokenizer: Tokenizer) -> None:
     long = make_part(7, 0, 1, shows=True)
     question = Question("long", "Who?", (" ".join(["very"] * 60),))
-    long = Part(ExamQuestion(question, "train", "c0", ("d0.1",)), ("d0.1",), long.ranked, long.answers_it)
+    long = Part(ExamQuestion(question, "train", "c0", ("d0.1",)), (CHUNKS["d0.1"],), long.ranked, long.answers_it)
     found = lessons_of([*crowd(), long], PromptBuilder(word_tokenizer, ABSTENTION, 2048, 40))
     assert [type(one) for one in found] == [Made, Made, Made, Rejected]

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ragraft.methods.oracle import Evidence, Places, Quotes, Span, locate
+from ragraft.methods.oracle import Evidence, Places, locate
 from ragraft.records import Chunk, Document, Question
 
 REEF = "The reef is old.\n\nThe red  lighthouse\nwas built in 1890. It is tall.\n\nFog comes from the western bay."
@@ -38,38 +35,6 @@ def places(same: dict[str, str] | None = None, **texts: str) -> Places:
 
 def asked(**values: Any) -> Question:
     return Question(id="q", **{"question": "When was the lighthouse built?", "answers": ("1890",), **values})
-
-
-# --- quotes
-
-
-def test_a_quote_is_found_whatever_its_white_space() -> None:
-    span = Quotes(documents(reef=REEF)).find("The red lighthouse was\n  built")[0]
-    assert REEF[span.start : span.end] == "The red  lighthouse\nwas built"
-
-
-def test_no_quote_reaches_over_two_documents() -> None:
-    assert Quotes(documents(a="one two", b="three four")).find("two three") == []
-
-
-def test_nothing_and_what_is_not_there_are_not_found() -> None:
-    quotes = Quotes(documents(a="", b="one", c=" "))
-    assert quotes.find(" ") == []
-    assert quotes.find("two") == []
-    assert quotes.find("one") == [Span("b", 0, 3)]
-
-
-@given(st.lists(st.text("ab \n", max_size=12), min_size=1, max_size=4), st.text("ab \n", min_size=1, max_size=5))
-def test_found_places_are_exactly_those_that_read_alike(texts: list[str], quote: str) -> None:
-    found = Quotes([Document(str(row), "", text) for row, text in enumerate(texts)]).find(quote)
-    wanted = "".join(quote.split())
-    for span in found:
-        inside = texts[int(span.document_id)][span.start : span.end]
-        assert "".join(inside.split()) == wanted
-        assert inside == inside.strip()
-    squeezed = ["".join(text.split()) for text in texts]
-    count = sum(text.startswith(wanted, at) for text in squeezed for at in range(len(text))) if wanted else 0
-    assert len(found) == count
 
 
 # --- by quote

@@ -83,10 +83,11 @@ def draw(
         question,
         with_oracle=with_oracle,
         chunks=CHUNKS,
-        ranked=ranked(town) if order is None else order,
+        ranked=[CHUNKS[name] for name in (ranked(town) if order is None else order)],
+        elsewhere=CHUNKS,
         recipe=recipe,
         builder=builder,
-        answers_it=lambda name: answers_it(town, name),
+        answers_it=lambda passage: answers_it(town, passage.id),
         seed=seed,
     )
 
@@ -103,6 +104,10 @@ def made(
     found = draw(builder, question, with_oracle=with_oracle, recipe=recipe, seed=seed, order=order)
     assert isinstance(found, Made), found
     return found
+
+
+def oracle(question: ExamQuestion) -> list[str]:
+    return [passage.id for passage in choose_oracle(question, CHUNKS)]
 
 
 def make_builder(tokenizer: Tokenizer, most: int = 2048, answer: int = 96) -> PromptBuilder:
@@ -188,7 +193,7 @@ def test_evidence_of_several_pieces_shows_one_chunk_of_each(builder: PromptBuild
     question = Question("q3", "Which mayors?", (mayor(3), mayor(4)))
     parts = (("t3",), ("t7", "t4"))
     asked_both = ExamQuestion(question, "train", "c", ("t3", "t7", "t4"), parts=parts)
-    assert choose_oracle(asked_both, CHUNKS) == ["t3", "t4"], "of copies the one that can be quoted"
+    assert oracle(asked_both) == ["t3", "t4"], "of copies the one that can be quoted"
     one = made(builder, asked_both)
     assert one.lesson.oracle == ("t3", "t4")
     assert {"t3", "t4"} <= set(one.lesson.passages)
@@ -200,8 +205,8 @@ def test_a_chunk_that_serves_two_pieces_is_shown_once() -> None:
     question = ExamQuestion(
         Question("q3", "Which?", (mayor(3),)), "train", "c", ("t3", "t4"), parts=(("t3", "t4"), ("t4", "t3"), ("t4",))
     )
-    assert choose_oracle(question, CHUNKS) == ["t3", "t4"]
-    assert choose_oracle(replace(question, parts=(("t3",), ("t5", "t3"))), CHUNKS) == ["t3"]
+    assert oracle(question) == ["t3", "t4"]
+    assert oracle(replace(question, parts=(("t3",), ("t5", "t3")))) == ["t3"]
 
 
 # --- how they are drawn
@@ -312,6 +317,7 @@ def test_a_question_without_any_usable_distractor_is_rejected(builder: PromptBui
             with_oracle=with_oracle,
             chunks=CHUNKS,
             ranked=[],
+            elsewhere=CHUNKS,
             recipe=RECIPE,
             builder=builder,
             answers_it=lambda name: True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ragraft.methods.exam_facts import known_warnings
@@ -101,7 +102,7 @@ def test_report_json() -> None:
     assert {key: made[key] for key in ("name", "created", "exam", "facts", "settings", "labels", "abstention")} == {
         "name": "tiny",
         "created": "today",
-        "exam": {"questions": 2, "clusters": 2},
+        "exam": {"questions": 2, "clusters": 2, "made_by": None, "label": None},
         "facts": {"model": "model"},
         "settings": {},
         "labels": {},
@@ -154,3 +155,18 @@ def test_page_tables() -> None:
     assert retrieval_table(report).columns == ("Side", "Ranking", "Recall@1", "MRR@1", "Full recall@1")
     assert [row[0] for row in retrieval_table(report).rows] == ["exam"]
     assert sides_table(report).rows == (("exam", "2", "2", "0"),)
+
+
+def test_an_exam_made_by_a_machine_says_so_right_below_the_verdict() -> None:
+    given = sources()
+    made = {"questions": 2, "made": 2, "reviewed": 1, "by": {"ragraft patterns": 2}}
+    side = replace(given, exam_facts={**given.exam_facts, "made_by": {"exam": made}})
+    asked = replace(side, card={**given.card, "made_by": {**made, "questions": 1, "made": 1, "reviewed": 0}})
+    label = "exam: {} questions made by a machine (ragraft patterns), {} reviewed by a person"
+    for found, wanted in ((side, label.format("2 of 2", 1)), (asked, label.format("1 of 1", 0))):
+        report = build_report(found, examples=0)
+        assert report["exam"]["label"] == wanted
+        assert render_table(report).notes[1] == f"E{wanted[1:]}."
+    people = replace(given, card={**given.card, "made_by": {"questions": 2, "made": 0, "reviewed": 0, "by": {}}})
+    assert build_report(people, examples=0)["exam"]["label"] is None
+    assert "machine" not in " ".join(render_table(build_report(people, examples=0)).notes)

@@ -46,7 +46,7 @@ def retriever(
     store: Rankings, *, dense: float = 1.0, lexical: float = 1.0, pool: int = 4, reranker: Reranker | None = None
 ) -> IndexRetriever:
     return open_retriever(
-        CHUNKS,
+        {chunk.id: chunk for chunk in CHUNKS},
         store,
         embedder=store,
         reranker=reranker,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ragraft.methods.answer import parse
+from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Recipe
 from ragraft.methods.shots import LONGEST_TARGET, choose_shots
@@ -58,7 +59,7 @@ def choose(
         train,
         count,
         abstaining=abstaining,
-        retriever=Rotating(),
+        finder=Asking(Rotating()),
         pool=20,
         chunks=CHUNKS,
         recipe=RECIPE,

@@ -300,3 +300,15 @@ def test_the_report_tells_the_same_twice(make_site: MakeSite, bring: Bring) -> N
     assert again == first
     assert first["grid"]["models"] == ["base", "base-fewshot", "tuned"]
     assert first["exam"]["questions"] == 9
+
+
+@pytest.mark.parametrize("last", [None, *STAGES[2:]])
+def test_without_questions_stages_from_examine_on_say_so_before_anything_is_done(
+    make_site: MakeSite, bring: Bring, last: str | None
+) -> None:
+    site = make_site(questions=None)
+    with pytest.raises(ConfigError, match=r"^No questions: in the YAML of lights, .*propose some: ragraft questions$"):
+        bring(site, last=last)
+    assert not (site.run / "10-corpus").exists()
+    if last == "examine":
+        assert bring(site, last="index") == {"ingest": "done", "index": "done"}

@@ -11,6 +11,7 @@ import pytest
 
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
+from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.records import Answer, Chunk, Completion, ExamQuestion, Passage, Prompt, Question, Sampling, Side, to_json
 from ragraft.stages.evaluate import evaluate
@@ -106,7 +107,7 @@ def bring(
         prompt=prompt,
         retrieve=RetrieveConfig(k=settings.pop("k", 2)),
         synthesize=SynthesizeConfig(),
-        retriever=Ranked(passages),
+        finder=Asking(Ranked(passages)),
         builder=PromptBuilder(Words(), prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
         out=place.folder("scores"),
     )

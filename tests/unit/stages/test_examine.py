@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from ragraft.config import ExamineConfig, QuestionFiles
+from ragraft.config import ExamineConfig, QuestionFiles, RetrieveConfig
 from ragraft.errors import InputError
 from ragraft.methods.retrieve import Ranking
-from ragraft.ports import Backends
+from ragraft.ports import Retriever
 from ragraft.records import SIDES, Chunk, Document, Hit, to_json
 from ragraft.stages.examine import RANKINGS, examine, fingerprint_questions
 from ragraft.workspace import Corpus, Exam, Folder, Index
 
-NONE = cast(Backends, None)
 TOWNS = 40
 
 
@@ -55,6 +54,8 @@ class Made:
         self.index.write_chunks([[chunk for document in documents for chunk in _chunks(document)]])
         self.out = Folder(root).folder("exam")
         self.ranker = FakeRanker()
+        self.retrieve = RetrieveConfig()
+        self.users: Retriever | None = None
 
     def file(self, rows: Sequence[Any], name: str = "questions.jsonl") -> Path:
         path = self.root / name
@@ -68,8 +69,9 @@ class Made:
             self.index,
             questions=questions,
             settings=ExamineConfig(**settings),
+            retrieve=self.retrieve,
             retriever=self.ranker,
-            backends=NONE,
+            users=self.users,
             out=self.out,
         )
 

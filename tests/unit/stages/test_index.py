@@ -139,6 +139,40 @@ def test_a_killed_run_goes_on_after_its_last_whole_shard(tmp_path: Path, dies_at
     assert contents(made) == contents(undisturbed)
 
 
+def test_what_is_cut_is_not_cut_again(tmp_path: Path) -> None:
+    class Counting(Words):
+        counted = 0
+
+        def count(self, text: str) -> int:
+            self.counted += 1
+            return super().count(text)
+
+    undisturbed = run(tmp_path / "undisturbed", Fakes())
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", Fakes(Noting(dies_at=4)))
+    tokenizer = Counting()
+    made = run(tmp_path / "killed", Fakes(tokenizer=tokenizer))
+    assert tokenizer.counted == 0
+    assert contents(made) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("calls", [0, 20])
+def test_a_run_killed_while_cutting_starts_over(tmp_path: Path, calls: int) -> None:
+    class Dying(Words):
+        left = calls
+
+        def count(self, text: str) -> int:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return super().count(text)
+
+    undisturbed = run(tmp_path / "undisturbed", Fakes())
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", Fakes(tokenizer=Dying()))
+    assert contents(run(tmp_path / "killed", Fakes())) == contents(undisturbed)
+
+
 def test_a_run_killed_in_the_store_embeds_nothing_again(tmp_path: Path) -> None:
     class Dying(MemoryStore):
         def write(self, folder: Path, batches: object) -> None:
@@ -159,7 +193,7 @@ def test_chunk_batches_are_the_chunks(tmp_path: Path) -> None:
     chunks = made.chunks()
     for size in (1, 5, 8, 1000):
         batches = list(made.chunk_batches(size))
-        assert [chunk for batch in batches for chunk in batch] == chunks
+        assert [chunk for batch in batches for chunk in batch] == list(chunks)
         assert all(len(batch) == size for batch in batches[:-1])
 
 

@@ -17,6 +17,7 @@ from ragraft.backends.stores.memory import MemoryStore
 from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.answer import parse
+from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.retrieve import open_retriever
 from ragraft.ports import Tokenizer
@@ -66,7 +67,7 @@ class Site:
 
     def synthesize(self, prompt: PromptConfig = PROMPT, **settings: Any) -> Lessons:
         retriever = open_retriever(
-            self.chunks,
+            self.index.chunks().by_id(),
             MemoryStore().open(self.index.store),
             embedder=self.embedder,
             reranker=None,
@@ -81,7 +82,7 @@ class Site:
             settings=SynthesizeConfig(**settings),
             prompt=prompt,
             retrieve=RETRIEVE,
-            retriever=retriever,
+            finder=Asking(retriever),
             builder=PromptBuilder(self.tokenizer, prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
             out=self.out,
         )

@@ -135,7 +135,7 @@ def test_chunks_come_back_whole_and_in_batches(
     made = Index(Folder(tmp_path_factory.mktemp("index")))
     batches = [chunks[start : start + size] for start in range(0, len(chunks), size)]
     assert made.write_chunks(batches) == len(chunks)
-    assert made.chunks() == chunks
+    assert list(made.chunks()) == chunks
     assert list(made.chunk_batches(size)) == batches
     assert [place.name for place in made.path.iterdir()] == ["chunks.parquet"]
 
