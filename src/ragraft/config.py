@@ -309,11 +309,6 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
     return _resolve_paths(config, path.resolve().parent), origins
 
 
-def config_from_resolved(data: Mapping[str, Any]) -> Config:
-    """A Config from what `Config.model_dump` saved."""
-    return Config.model_validate(data)
-
-
 def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
     """Before anything repeats or saves the config."""
     section = data.get("retrieve")

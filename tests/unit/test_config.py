@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.config import Config, QuestionFiles, Shares, config_from_resolved, load_config
+from ragraft.config import Config, QuestionFiles, Shares, load_config
 from ragraft.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -216,7 +216,7 @@ def test_an_unknown_key_in_set_is_a_fault_like_any(tmp_path: Path) -> None:
 @pytest.mark.parametrize("questions", ["q.jsonl", "{lessons: a.jsonl, exam: b.jsonl}"])
 def test_a_resolved_config_comes_back(tmp_path: Path, questions: str) -> None:
     config = load(tmp_path, f"documents: d\nquestions: {questions}\n", "train.alpha=3", "examine.recall_at=[2]")
-    assert config_from_resolved(config.model_dump(mode="json")) == config
+    assert Config.model_validate(config.model_dump(mode="json")) == config
 
 
 @given(parts=st.tuples(*[st.integers(1, 50)] * 4))
