@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Side = Literal["train", "validation", "calibration", "exam"]
-Kind = Literal["oracle", "no-oracle", "unanswerable"]
+Kind = Literal["oracle", "no-oracle", "unanswerable", "silent"]
+"""Silent: a “no” that rests on what the documents lack, so that no lesson can show evidence of it."""
 SIDES: tuple[Side, ...] = ("train", "validation", "calibration", "exam")
 
 T = TypeVar("T")

@@ -233,9 +233,24 @@ def test_every_shipped_yaml_parses() -> None:
     recipes = sorted((ROOT / "recipes").glob("*.yaml"))
     shipped = [Path(str(resources.files("ragraft.demo").joinpath(name))) for name in ("demo.yaml", "example.yaml")]
     names = [load_config(file)[0].name for file in (*recipes, *shipped)]
-    assert names == ["covid_qa", "python-reference", "demo"]
+    assert len(recipes) == 14
+    assert names == [*(recipe.stem for recipe in recipes), "python-reference", "demo"]
     for recipe in recipes:
         assert f"ragraft run {recipe.name}" in recipe.read_text("utf-8"), "a recipe is headed by its command"
+
+
+def test_every_recipe_takes_a_fixed_part_of_its_set() -> None:
+    for recipe in sorted((ROOT / "recipes").glob("*.yaml")):
+        config, _ = load_config(recipe)
+        place = (
+            (ROOT / "recipes" / "data").joinpath(*recipe.stem.rsplit("_", 1))
+            if recipe.stem[-1].isdigit()
+            else (ROOT / "recipes" / "data" / recipe.stem)
+        )
+        assert config.documents == (place / "corpus.jsonl",)
+        assert config.questions == QuestionFiles(lessons=place / "train.jsonl", exam=place / "dev.jsonl")
+        assert (config.evaluate.max_questions or 999) <= 200, recipe.name
+        assert (config.synthesize.max_questions or 999) <= 400, recipe.name
 
 
 def test_the_example_names_only_known_keys_in_its_comments(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from ragraft.records import Completion, Parsed, Passage, Sampling
 # Some models write `**Answer:** …`; what closes the mark belongs to it.
 _ANSWER = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
 _MEMORY = re.compile(r"answer\s*\(from memory\)\s*:", re.IGNORECASE)
-_CITATION = re.compile(r"\[(\d{1,3})\]")
+# `output_shape=[20]` is an argument and no citation.
+_CITATION = re.compile(r"(?<!=)\[(\d{1,3})\]")
 _WRAPPING = "*_`\"'“”‘ \t"
 _QUOTE = re.compile(r"[\"“](.+?)[\"”](?=\s*(?:\[(\d{1,3})\]|\n|$))", re.DOTALL)
 

@@ -35,13 +35,12 @@ ROW_HEIGHT = 26
 WIDE, NARROW = 620, 200
 """Widths of the plot itself, in pixels; names stand left of it."""
 NAMES_WIDTH = 112
-F1_TITLE, DIFFERENCE_TITLE = "token F1", "points of token F1, tuned minus base"
 
 Spec = dict[str, Any]
 
 
 def grid_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
-    """Token F1 with its interval: a panel a context, a row a model. Vega-Lite data in points of 100."""
+    """The score with its interval: a panel a context, a row a model. Vega-Lite data in points of 100."""
     import altair as alt
 
     rows = grid_rows(report)
@@ -52,7 +51,7 @@ def grid_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     )
     # Room on the right for the figure, which stands beyond the whisker.
     scale = alt.Scale(domain=[0, min(130.0, top * (1.12 if width >= WIDE else 1.25))], nice=False)
-    axis: dict[str, Any] = {"scale": scale, "title": F1_TITLE, "axis": _value_axis(width)}
+    axis: dict[str, Any] = {"scale": scale, "title": report["headline"]["measure"], "axis": _value_axis(width)}
     colour = alt.Color("model:N", scale=_model_scale(models), legend=None)
     shapes = [MODEL_SHAPES.get(model, "triangle-up") for model in models]
     shape = alt.Shape("model:N", scale=alt.Scale(domain=[model_name(m) for m in models], range=shapes), legend=None)
@@ -103,7 +102,11 @@ def difference_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     scale = alt.Scale(domain=[low - margin, high + margin], nice=False)
     data = alt.Chart(alt.InlineData(values=rows))
     base = data.encode(y=alt.Y("which:N", sort=[row["which"] for row in rows], title=None, axis=_names_axis()))
-    axis: dict[str, Any] = {"scale": scale, "title": DIFFERENCE_TITLE, "axis": _value_axis(width)}
+    axis: dict[str, Any] = {
+        "scale": scale,
+        "title": f"points of {report['headline']['measure']}, tuned minus base",
+        "axis": _value_axis(width),
+    }
     middle = alt.X("f1:Q", **axis)
     zero = alt.Chart(alt.InlineData(values=[{"f1": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=middle)
     colour = MODEL_COLOURS["tuned"]

@@ -2,7 +2,8 @@
 
 A question stands in places: the work (metadata's document_id, else article, else a title that several documents
 bear, else the document itself) of each evidence or given-context document, and the paragraphs that these documents
-share. Clusters are the connected components. Questions that stand nowhere cluster by their wording.
+share. Clusters are the connected components. Questions that stand nowhere cluster by their wording; `bearers` finds
+places for those whose metadata names one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ragraft.methods.same_question import Wording, normalised, same_groups
 from ragraft.records import Chunk, Document
@@ -19,6 +21,8 @@ from ragraft.records import Chunk, Document
 PARAGRAPH = 60
 """Fewest characters of a paragraph that ties two documents together."""
 
+_COMMON = 0.1
+"""Share of the documents above which a value of metadata (a date, a language) names none of them."""
 _BLANK = re.compile(r"\n\s*\n")
 _REGIONS = 40
 """Regions that a long document is cut into, at most twice as many at its headings."""
@@ -67,6 +71,28 @@ def make_clusters(
                 "region of the document, so that sides share documents"
             )
     return Clusters(clusters, tuple(warnings))
+
+
+def bearers(documents: Sequence[Document]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(key, value) of metadata → ids of the documents that bear it; without values that very many bear."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for document in documents:
+        for pair in _pairs(document.metadata):
+            found.setdefault(pair, []).append(document.id)
+    return {pair: tuple(ids) for pair, ids in found.items() if len(ids) <= max(1, _COMMON * len(documents))}
+
+
+def named_by(metadata: Mapping[str, Any], known: Mapping[tuple[str, str], tuple[str, ...]]) -> tuple[str, ...]:
+    """Documents that bear a value which a question's metadata has under the same key, such as its contract."""
+    return tuple(dict.fromkeys(name for pair in _pairs(metadata) for name in known.get(pair, ())))
+
+
+def _pairs(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (key, str(value))
+        for key, value in metadata.items()
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    ]
 
 
 def _works(documents: Sequence[Document]) -> tuple[dict[str, str], list[str]]:

@@ -19,7 +19,7 @@ def show(
 ) -> Shown:
     """Each question with its passages; questions that have no such context are left out.
 
-    For an unanswerable question the oracle context is the one that its set gives, if any.
+    For a question without evidence the oracle context is the one that its set gives, if any.
     """
     if context == "none":
         return [(question, ()) for question in questions]
@@ -31,7 +31,7 @@ def show(
 
 
 def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
-    if question.question.answerable:
+    if question.oracle:
         return tuple(choose_oracle(question, chunks))
     given = set(context_ids(question.question))
     return tuple(p for p in chunks.values() if p.document_id in given or p.id in given)[:k] if given else ()

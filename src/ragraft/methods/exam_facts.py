@@ -101,6 +101,12 @@ def evidence_warnings(
     if faults:
         names = some([f"{name}: {fault}" for name, fault in faults], "; ")
         warnings.append(f"{count(faults, 'piece')} of evidence not found: {names}; all are in faults.jsonl")
+    silent = [row.id for row in placed if row.question.answerable and not row.oracle]
+    if silent:
+        warnings.append(
+            f"{count(silent, 'question')} answered by a label and without evidence: the label rests on what the "
+            f"documents lack, and there is no oracle context: {some(silent)}"
+        )
     located = [row.id for row in placed if row.located]
     if located:
         warnings.append(f"{count(located, 'question')} without evidence, located by the answer: {some(located)}")

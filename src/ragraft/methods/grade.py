@@ -9,10 +9,15 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Literal
 
+from ragraft.methods.calls import is_call, same_call
 from ragraft.records import ExamQuestion, Parsed, Passage, Question
 
+Measure = Literal["text", "label", "call"]
+"""What `f1` and `em` are for a question: SQuAD's, label accuracy, or whether the very call was made."""
 LABEL_WORDS = frozenset({"yes", "no", "maybe"})
+CALL_TYPE = "api call"
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -53,6 +58,14 @@ def label_set(question: Question) -> tuple[str, ...]:
     return tuple(sorted(labels)) if golds and golds <= labels <= LABEL_WORDS else ()
 
 
+def measure_of(question: Question) -> Measure:
+    """What picks the measure: the type (`yes/no`, `yes/no/maybe`, `api call`), or the form of all right answers."""
+    if label_set(question):
+        return "label"
+    typed = (question.type or "").strip().lower() == CALL_TYPE
+    return "call" if typed or (question.answers and all(map(is_call, question.answers))) else "text"
+
+
 def label_of(text: str, labels: Sequence[str]) -> str | None:
     """The first of the text's words that is a label; None if it has none.
 
@@ -68,7 +81,7 @@ def grade(
     """All scores of one answer, each in 0..1, None where the score is not defined for this row.
 
     - `f1`, `em`: SQuAD's; 0 for abstaining; None for unanswerable questions. For yes/no/maybe questions both
-      are the accuracy of the answer's first label word.
+      are the accuracy of the answer's first label word; for API calls, both are 1 for the very call, else 0.
     - `f1_all`, `em_all`: SQuAD 2's; on an unanswerable question 1 for abstaining and 0 for answering.
     - `citation_precision`: share of the distinct passages cited that hold the evidence; a number that no passage
       bears is a wrong one. None without citations, and where no chunk is known to hold the answer.
@@ -121,11 +134,14 @@ def _answer_scores(question: Question, parsed: Parsed) -> tuple[float | None, fl
         return None, None
     if parsed.abstained:
         return 0.0, 0.0
-    labels = label_set(question)
-    if labels:
+    measure = measure_of(question)
+    if measure == "label":
         golds = {normalised(answer) for answer in question.answers}
-        right = float(label_of(parsed.answer, labels) in golds)
+        right = float(label_of(parsed.answer, label_set(question)) in golds)
         return right, right
+    if measure == "call":
+        made = float(any(same_call(parsed.answer, answer) for answer in question.answers))
+        return made, made
     return token_f1(parsed.answer, question.answers), exact_match(parsed.answer, question.answers)
 
 

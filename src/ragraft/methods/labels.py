@@ -10,7 +10,15 @@ import numpy as np
 
 from ragraft.methods.grade import label_of, label_set, normalised
 from ragraft.methods.stats import Floats, mean_interval, statistic_interval
-from ragraft.records import Answer, ExamQuestion, to_json
+from ragraft.records import Answer, ExamQuestion, Question, to_json
+
+
+def rests_on_silence(question: Question) -> bool:
+    """Whether a question is answered by a label and names no evidence: "no" then rests on what the documents lack.
+
+    A contract without such a clause holds no passage that says so.
+    """
+    return bool(label_set(question)) and not question.evidence_ids and not question.evidence
 
 
 def label_scores(

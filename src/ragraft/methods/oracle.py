@@ -12,7 +12,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from ragraft.methods.clusters import bearers, named_by
 from ragraft.methods.containment import Containment
 from ragraft.methods.quotes import Quotes, Span
 from ragraft.records import Chunk, Document, Question
@@ -64,6 +66,7 @@ class Places:
         self.rows: dict[str, list[int]] = {document.id: [] for document in documents}
         self._starts, self._ends = array("q"), array("q")
         self.quotes = Quotes(documents)
+        self._bearers = bearers(documents)
         self.containment = Containment(self._texts())
 
     def _texts(self) -> Iterator[str]:
@@ -100,6 +103,10 @@ class Places:
     def ids(self, rows: Iterable[int]) -> tuple[str, ...]:
         """Chunk ids of these rows."""
         return tuple(self.chunks[row].id for row in rows)
+
+    def named_by(self, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+        """Ids of the documents that a question's metadata names (see `clusters.bearers`)."""
+        return named_by(metadata, self._bearers)
 
     def overlapping(self, spans: Iterable[Span]) -> list[int]:
         """Rows of the chunks that share text with a span."""

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 
 from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.target import abstain, find_quotes, write_target
+from ragraft.methods.target import abstain, find_quotes, wanted_line, write_target
 from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
 
 # Ranks up to this one are hard distractors; deeper ones are low.
@@ -177,7 +177,7 @@ def _too_long(part: Part, recipe: Recipe, builder: PromptBuilder) -> int | None:
 
 def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
     if not part.oracle:
-        return abstain(recipe.abstention)
+        return _without_oracle(part.question, recipe)
     return write_target(part.question.question, shown, part.oracle_ids, recipe.quote_words)
 
 
@@ -234,7 +234,7 @@ def _lesson(
     for quote in find_quotes(question.question, part.oracle, recipe.quote_words):
         if quote.text not in next(passage.text for passage in part.oracle if passage.id == quote.passage):
             return Rejected(question.id, "a quote is no exact span of its document", quote.text)
-    kind: Kind = "oracle" if part.oracle else "no-oracle" if question.question.answerable else "unanswerable"
+    kind = _kind(question, part.oracle)
     lesson = Lesson(
         id=f"{question.id}~{seed}",
         question_id=question.id,
@@ -249,6 +249,20 @@ def _lesson(
     left = {passage.id for passage in shown}
     kinds = tuple(kind for passage, kind in drawn if passage.id in left)
     return Made(lesson, tuple(shown), len(candidates) - len(shown), kinds)
+
+
+def _without_oracle(question: ExamQuestion, recipe: Recipe) -> str:
+    """The wanted text where no evidence is shown; the answer itself where there is none to show (see `labels`)."""
+    rests_on_silence = question.question.answerable and not question.oracle
+    return wanted_line(question.question) if rests_on_silence else abstain(recipe.abstention)
+
+
+def _kind(question: ExamQuestion, oracle: Sequence[Passage]) -> Kind:
+    if oracle:
+        return "oracle"
+    if not question.question.answerable:
+        return "unanswerable"
+    return "no-oracle" if question.oracle else "silent"
 
 
 def choose_oracle(

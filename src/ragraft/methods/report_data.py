@@ -11,7 +11,15 @@ from typing import Any
 
 from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
-from ragraft.methods.report_text import VERDICTS, headline_sentence, outcome, phrase, plural
+from ragraft.methods.report_text import (
+    VERDICTS,
+    headline_sentence,
+    measure_name,
+    measure_notes,
+    outcome,
+    phrase,
+    plural,
+)
 from ragraft.methods.scorecard import better_base
 from ragraft.records import Answer, ExamQuestion
 
@@ -120,10 +128,12 @@ def _headline(card: Mapping[str, Any], opponent: str | None) -> dict[str, Any]:
     difference = _difference(card, "f1", opponent)
     shown = _difference(card, "f1_evidence_shown", opponent)
     result = outcome(difference)
+    measure = measure_name(card.get("measures", {}))
     return {
         "outcome": result,
         "verdict": VERDICTS[result],
-        "sentence": headline_sentence(difference, opponent),
+        "sentence": headline_sentence(difference, opponent, measure),
+        "measure": measure,
         "context": CONTEXT,
         "opponent": opponent,
         "difference": difference,
@@ -149,7 +159,12 @@ def _warnings(sources: Sources) -> list[str]:
         if row["metrics"].get("f1", {}).get("unscored")
     ]
     known = sources.exam_facts.get("known_documents")
-    own = [known_sentence(known), ONE_SEED, None if "base-fewshot" in models else NO_FEWSHOT]
+    own = [
+        known_sentence(known),
+        *measure_notes(sources.card.get("measures", {})),
+        ONE_SEED,
+        None if "base-fewshot" in models else NO_FEWSHOT,
+    ]
     # The exam's own sentence on known documents says what known_sentence says.
     said = known_warnings(known) if known else []
     exam = [warning for warning in sources.exam_facts.get("warnings", ()) if warning not in said]

@@ -13,7 +13,17 @@ from typing import Any
 
 from ragraft.methods import charts, report_table
 from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
-from ragraft.methods.report_text import context_name, flatten, interval, model_name, phrase, plural, points, true_minus
+from ragraft.methods.report_text import (
+    MEANINGS,
+    context_name,
+    flatten,
+    interval,
+    model_name,
+    phrase,
+    plural,
+    points,
+    true_minus,
+)
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -35,6 +45,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         lead=_lead(report["headline"]),
+        measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
         charts=_charts(report),
         dark=charts.DARK,
         tables=_tables(report),

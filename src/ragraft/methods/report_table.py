@@ -47,12 +47,18 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def measure_heading(report: Report) -> str:
+    """The score's name as a heading."""
+    name: str = report["headline"]["measure"]
+    return name[:1].upper() + name[1:]
+
+
 def render_table(report: Report) -> Table:
-    """Token F1 of each model (row) in each context (column), the verdict and the warnings below."""
+    """The score of each model (row) in each context (column), the verdict and the warnings below."""
     grid = report["grid"]
     found = {(cell["model"], cell["context"]): cell["metrics"].get("f1") for cell in grid["cells"]}
     return Table(
-        title="Token F1 (of 100) with 95 % intervals",
+        title=f"{measure_heading(report)} (of 100) with 95 % intervals",
         columns=("", *(context_name(context) for context in grid["contexts"])),
         rows=tuple(
             (model_name(model), *(interval(found.get((model, context))) for context in grid["contexts"]))
@@ -63,14 +69,16 @@ def render_table(report: Report) -> Table:
 
 
 def grid_table(report: Report) -> Table:
-    """A row a condition: token F1, exact match, the questions behind them and those that could not be scored."""
+    """A row a condition: the score, exact match, the questions behind them and those that could not be scored."""
     rows = []
     for head, metrics in _by_context(report, report["grid"]["cells"]):
         f1 = metrics.get("f1") or {}
         counts = (_count(f1.get("n")), _count(f1.get("unscored")))
         rows.append((*head, interval(f1), interval(metrics.get("em")), *counts))
     return Table(
-        "Token F1 and exact match", ("Context", "Model", "Token F1", "Exact match", "n", "Unscored"), tuple(rows)
+        f"{measure_heading(report)} and exact match",
+        ("Context", "Model", measure_heading(report), "Exact match", "n", "Unscored"),
+        tuple(rows),
     )
 
 
@@ -87,7 +95,7 @@ def metric_table(
 
 
 def difference_table(report: Report) -> Table:
-    """Paired differences of token F1: a row a context, a column a pair of models."""
+    """Paired differences of the score: a row a context, a column a pair of models."""
     found = {(row["context"], row["a"], row["b"]): row for row in report["differences"] if row["metric"] == "f1"}
     pairs = list(dict.fromkeys((a, b) for _, a, b in found))
     contexts = [context for context in report["grid"]["contexts"] if any(key[0] == context for key in found)]
@@ -96,7 +104,7 @@ def difference_table(report: Report) -> Table:
         for context in contexts
     )
     heads = (f"{model_name(a)} minus {phrase(b)}" for a, b in pairs)
-    return Table("Differences of token F1", ("Context", *heads), rows)
+    return Table(f"Differences of {report['headline']['measure']}", ("Context", *heads), rows)
 
 
 def label_table(report: Report) -> Table:

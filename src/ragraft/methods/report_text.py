@@ -18,6 +18,12 @@ FEW, MANY = 10, 10_000
 MODEL_NAMES = {"base": "Base", "base-fewshot": "Base, few-shot", "tuned": "Tuned"}
 CONTEXT_NAMES = {"none": "No documents", "retrieved": "Retrieved passages", "oracle": "Oracle passages"}
 PHRASES = {"base": "base", "base-fewshot": "few-shot base", "tuned": "tuned"}
+MEASURES = {"text": "token F1", "label": "label accuracy", "call": "exact calls"}
+MEANINGS = {
+    "token F1": "from 0 to 100, says how far the words of an answer agree with those of a right one",
+    "label accuracy": "says in how many of 100 questions the answer's first label (yes, no or maybe) is the right one",
+    "exact calls": "says for how many of 100 requests the answer makes the very call that serves them",
+}
 VERDICTS = {
     "helped": "Tuning helped",
     "hurt": "Tuning hurt",
@@ -77,6 +83,22 @@ def bounded(figure: Figure) -> bool:
     return figure.get("low") is not None and figure.get("high") is not None
 
 
+def measure_name(measures: Mapping[str, int]) -> str:
+    """What the exam's score is called: by the measure of most of its questions."""
+    return MEASURES[max(MEASURES, key=lambda measure: measures.get(measure, 0))]
+
+
+def measure_notes(measures: Mapping[str, int]) -> list[str]:
+    """Which questions are scored by another measure than the one that gives the score its name."""
+    others = [(name, measures[key]) for key, name in MEASURES.items() if measures.get(key)]
+    total = sum(measures.values())
+    return [
+        f"{count} of {total} questions are scored by {name}, not by {measure_name(measures)}"
+        for name, count in others
+        if name != measure_name(measures)
+    ]
+
+
 def outcome(difference: Figure | None) -> str:
     """`helped`, `hurt`, `same` when the interval spans zero, `unknown` when there is no interval to judge by."""
     if difference is None or difference.get("value") is None or not bounded(difference):
@@ -86,7 +108,7 @@ def outcome(difference: Figure | None) -> str:
     return "hurt" if difference["high"] < 0 else "same"
 
 
-def headline_sentence(difference: Figure | None, opponent: str | None) -> str:
+def headline_sentence(difference: Figure | None, opponent: str | None, measure: str = MEASURES["text"]) -> str:
     """The verdict with its figure, on tuned minus `opponent` with retrieved passages."""
     verdict = VERDICTS[outcome(difference)]
     if difference is None or opponent is None:
@@ -94,7 +116,7 @@ def headline_sentence(difference: Figure | None, opponent: str | None) -> str:
     figure = interval(difference, signed=True)
     basis = [part for part in (_counted(difference), "95 % interval" if bounded(difference) else "") if part]
     tail = f" ({'; '.join(basis)})" if basis else ""
-    return f"{verdict}: with retrieved passages, tuned minus {phrase(opponent)} is {figure} points of token F1{tail}."
+    return f"{verdict}: with retrieved passages, tuned minus {phrase(opponent)} is {figure} points of {measure}{tail}."
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

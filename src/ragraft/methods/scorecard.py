@@ -13,12 +13,14 @@ is unanswerable. Precision runs over the abstentions, recall over the unanswerab
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ragraft.methods.grade import measure_of
 from ragraft.methods.labels import label_scores
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
 from ragraft.records import Answer, ExamQuestion, Interval, to_json
@@ -139,18 +141,20 @@ def build_scorecard(
     `answers` carry the scores of `grade`. Figures are shares of 0..1 but for tokens; each is an Interval (value, low,
     high, n, unscored, clusters). `differences` are a - b, paired by question; the rows of the tuned model against
     the better of both bases (by F1 in that context) are marked `headline`. `n_questions` and `n_clusters` count the
-    questions that were asked. Raises ValueError for an answer without question and for one given twice.
+    questions that were asked, `measures` the answerable ones by what their f1 is (see `grade`). Raises ValueError for
+    an answer without question and for one given twice.
     """
     table = _conditions(answers, questions)
     sampling = _Resampling(resamples, seed)
-    asked = {identifier: row.question.cluster for rows in table.values() for identifier, row in rows.items()}
+    asked = {identifier: row.question for rows in table.values() for identifier, row in rows.items()}
     card: dict[str, Any] = {
         "conditions": [
             {"model": model, "context": context, "metrics": _metrics(list(rows.values()), sampling)}
             for (model, context), rows in table.items()
         ],
         "n_questions": len(asked),
-        "n_clusters": len(set(asked.values())),
+        "n_clusters": len({question.cluster for question in asked.values()}),
+        "measures": Counter(measure_of(row.question) for row in asked.values() if row.question.answerable),
         "labels": label_scores(
             {key: [(row.question, row.answer) for row in rows.values()] for key, rows in table.items()},
             resamples=resamples,

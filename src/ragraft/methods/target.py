@@ -9,13 +9,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ragraft.methods.grade import measure_of
 from ragraft.methods.prompt import ANSWER
 from ragraft.methods.sentences import sentence_spans
 from ragraft.records import Passage, Question
 
 # An extractive answer this long is its own quote.
 OWN_QUOTE_WORDS = 12
+# A sentence of a long answer that is shorter than this may stand anywhere.
+PIECE_WORDS = 6
+ROW = "|"
+_LINE = re.compile(r"\S[^\n]*\S|\S")
 _WORD = re.compile(r"\S+")
+# `7.5` is one word, and the one that tells a row of a table from the next.
+_PART = re.compile(r"\d+(?:\.\d+)*|[^\W_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +39,39 @@ def abstain(abstention: str) -> str:
 
 
 def write_target(question: Question, shown: Sequence[Passage], oracle: Sequence[str], quote_words: int) -> str:
-    """The wanted text for a question whose oracle passages are among those shown: two lines."""
+    """The wanted text for a question whose oracle passages are among those shown: two lines.
+
+    Every oracle passage is cited: those with nothing to quote (yes/no, an API call, the first of two documents that
+    lead to an answer) by their numbers alone.
+    """
     numbers = {passage.id: number for number, passage in enumerate(shown, start=1)}
     quotes = find_quotes(question, [passage for passage in shown if passage.id in oracle], quote_words)
-    if quotes:
-        first = " ".join(f'"{quote.text}" [{numbers[quote.passage]}]' for quote in quotes)
-    else:  # yes/no, API calls: nothing stands there word for word
-        first = " ".join(f"[{number}]" for number in sorted(numbers[name] for name in oracle))
-    return f"{first}\n{wanted_line(question)}"
+    unquoted = {numbers[name] for name in oracle} - {numbers[quote.passage] for quote in quotes}
+    cited = [f'"{quote.text}" [{numbers[quote.passage]}]' for quote in quotes]
+    cited += [f"[{number}]" for number in sorted(unquoted)]
+    return f"{' '.join(cited)}\n{wanted_line(question, [passage.text for passage in shown if passage.id in oracle])}"
 
 
-def wanted_line(question: Question) -> str:
-    """The line with the first answer that has any text."""
-    answers = [" ".join(answer.split()) for answer in question.answers]
-    return f"{ANSWER}{next(answer for answer in answers if answer)}"
+def wanted_line(question: Question, texts: Sequence[str] = ()) -> str:
+    """The line with the first answer that stands in one of `texts`, else with the first that has any text.
+
+    Of several ways to write a date that of the document is wanted.
+    """
+    answers = [answer for answer in question.answers if answer.strip()]
+    standing = (answer for answer in answers if any(_places(answer, text) for text in texts))
+    return f"{ANSWER}{' '.join(next(standing, answers[0]).split())}"
 
 
 def find_quotes(question: Question, passages: Sequence[Passage], quote_words: int) -> list[Quote]:
-    """One quote a passage: a long answer itself, the evidence as quoted, else the shortest sentence with the answer."""
-    quotes = []
+    """One quote a passage: a long answer itself, the evidence as quoted, else the sentence with the answer.
+
+    Of several such sentences the one that shares most words with the question, of equals the shortest; without any,
+    what the long answer or a sentence of an answer points to.
+    None for an API call: it stands in the answer already.
+    """
+    quotes: list[Quote] = []
+    if measure_of(question) == "call":
+        return quotes
     for passage in passages:
         span = _quote_span(question, passage.text, quote_words)
         if span:
@@ -59,26 +80,68 @@ def find_quotes(question: Question, passages: Sequence[Passage], quote_words: in
 
 
 def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, int] | None:
-    answers = [span for answer in question.answers for span in _places(answer, text)]
+    # "no" stands in many a sentence that says nothing of the question.
+    labelled = measure_of(question) == "label"
+    answers = [] if labelled else [span for answer in question.answers for span in _places(answer, text)]
     for span in answers:
-        if len(_WORD.findall(text[slice(*span)])) >= OWN_QUOTE_WORDS:
+        if _length(text, span) >= OWN_QUOTE_WORDS:
             return span
     given = [span for quote in question.evidence for span in _places(quote, text)]
     holding = [span for span in given if any(span[0] <= a and b <= span[1] for a, b in answers)] or given
     if not holding and answers:
-        spans = sentence_spans(text)
-        holding = [span for span in spans if any(span[0] <= a and b <= span[1] for a, b in answers)] or answers[:1]
+        holding = [span for span in _units(text) if any(span[0] <= a and b <= span[1] for a, b in answers)] or answers
+    marked = _said_at_length(question, text)
+    holding = [span for span in holding if any(span[0] < b and a < span[1] for a, b in marked)] or holding or marked
     if not holding:
         return None
-    shortest = min(holding, key=lambda span: (span[1] - span[0], span[0]))
-    inside = next(((a, b) for a, b in answers if shortest[0] <= a and b <= shortest[1]), None)
-    return _shortened(text, shortest, inside, quote_words)
+    asked = _words(question.question)
+
+    def fitness(span: tuple[int, int]) -> tuple[int, int, int]:
+        # Of the sentences with "30s" the one on what was asked; the shortest of equals.
+        return len(asked & _words(text[slice(*span)])), span[0] - span[1], -span[0]
+
+    best = max(holding, key=fitness)
+    inside = next(((a, b) for a, b in answers if best[0] <= a and b <= best[1]), None)
+    return _shortened(text, best, inside, quote_words)
+
+
+def _said_at_length(question: Question, text: str) -> list[tuple[int, int]]:
+    """Where the long answer or a sentence of an answer stands, but for one that is most of the text.
+
+    A clause that an annotator marked is the evidence of its date or its yes; an ellipsis joins marked pieces.
+    """
+    pieces = (question.long_answer or "").split("…")
+    sentences = [answer[slice(*span)] for answer in question.answers for span in sentence_spans(answer)]
+    pieces += [sentence for sentence in sentences if _length(sentence, (0, len(sentence))) >= PIECE_WORDS]
+    found = [span for piece in pieces for span in _places(piece, text) if 2 * (span[1] - span[0]) < len(text)]
+    long = [span for span in found if _length(text, span) >= PIECE_WORDS]
+    around = [unit for unit in _units(text) if any(unit[0] <= a and b <= unit[1] for a, b in found)]
+    return long or around or found
+
+
+def _units(text: str) -> list[tuple[int, int]]:
+    """What can be quoted: sentences, and the rows of a table one by one."""
+    units = []
+    for start, end in sentence_spans(text):
+        lines = [(start + line.start(), start + line.end()) for line in _LINE.finditer(text[start:end])]
+        rows = [span for span in lines if text[span[0]] == ROW]
+        units += lines if len(rows) == len(lines) else [(start, end), *rows]
+    return units
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _PART.findall(text)}
+
+
+def _length(text: str, span: tuple[int, int]) -> int:
+    return len(_WORD.findall(text[slice(*span)]))
 
 
 def _shortened(text: str, span: tuple[int, int], answer: tuple[int, int] | None, limit: int) -> tuple[int, int]:
     """At most `limit` words of the span, at word borders, around the answer (from its beginning without one)."""
     words = [(span[0] + m.start(), span[0] + m.end()) for m in _WORD.finditer(text[slice(*span)])]
-    if len(words) <= limit:
+    # Half a row of a table says nothing: the name of what is counted stands first.
+    if len(words) <= limit or text[span[0]] == ROW:
         return span
     first = next((i for i, (_, end) in enumerate(words) if answer and end > answer[0]), 0)
     last = next((i for i, (_, end) in enumerate(words) if answer and end >= answer[1]), first)

@@ -34,6 +34,7 @@ from ragraft.methods.exam_facts import (
     size_warnings,
     some,
 )
+from ragraft.methods.labels import rests_on_silence
 from ragraft.methods.oracle import Evidence, Places, locate
 from ragraft.methods.outside import context_ids, distinct, given, place
 from ragraft.methods.questions import QuestionRows, read_questions
@@ -76,7 +77,7 @@ class Posed:
     """It comes from the exam's own file."""
     evidence: Evidence
     contexts: tuple[str, ...]
-    """Ids of the documents given with it."""
+    """Ids of the documents given with it, or named by its metadata when it stands nowhere else."""
 
 
 def examine(
@@ -188,12 +189,14 @@ def _locate(asked: Sequence[tuple[Question, bool]], places: Places) -> tuple[lis
     posed, lost = [], []
     for question, exam_only in asked:
         evidence = locate(question, places)
-        if question.answerable and not evidence.chunks:
+        if question.answerable and not evidence.chunks and not rests_on_silence(question):
             detail = "; ".join(evidence.faults) or "it names no evidence and no answer of its points to a document"
             lost.append(Rejected(question.id, "no evidence found", detail))
             continue
         contexts, _ = places.known(_given(question, places))
-        posed.append(Posed(question, exam_only, evidence, tuple(contexts)))
+        # "Has this contract such a clause? No" shows no passage, yet belongs to the questions on that contract.
+        named = () if evidence.documents or contexts else places.named_by(question.metadata)
+        posed.append(Posed(question, exam_only, evidence, (*contexts, *named)))
     answerable = sum(question.answerable for question, _ in asked)
     if len(lost) > LOST_RATE * answerable:
         raise InputError(

@@ -165,7 +165,7 @@ def _counts(
         "largest group": max(groups.values()),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
-        "quoting lessons": sum('"' in made.lesson.target for made in lessons),
+        "quoting lessons": sum(made.lesson.target.startswith('"') for made in lessons),
         **{f"distractors, {kind}": n for kind, n in sorted(origins.items())},
         "distractors dropped for the budget": sum(made.distractors_dropped for made in lessons),
         **{f"oracle at place {place}": n for place, n in sorted(places.items())},

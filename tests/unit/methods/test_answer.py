@@ -221,6 +221,11 @@ def test_what_is_no_number_in_brackets_is_none() -> None:
     assert parse("[a] [] [1000] (1) [1, 2]\nAnswer: x", ABSTENTION).citations == ()
 
 
+def test_an_argument_in_brackets_is_no_citation() -> None:
+    found = parse("[2]\nAnswer: hub.KerasLayer('vit', output_shape=[20]) [2]", ABSTENTION)
+    assert (found.answer, found.citations) == ("hub.KerasLayer('vit', output_shape=[20])", (2, 2))
+
+
 def test_numbers_inside_a_quote_are_its_authors() -> None:
     found = parse('"Insulin [39] and heparin [40] help [41]." [2]\nAnswer: insulin', ABSTENTION)
     assert found.citations == (2,)

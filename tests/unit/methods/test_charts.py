@@ -23,7 +23,7 @@ def report() -> dict[str, Any]:
     ]
     return {
         "grid": {"models": ["base", "tuned", "a & <b>"], "contexts": ["none", "retrieved"], "cells": cells},
-        "headline": {"difference": figure(-0.1, -0.2, 0.0), "evidence_shown": None},
+        "headline": {"measure": "token F1", "difference": figure(-0.1, -0.2, 0.0), "evidence_shown": None},
         "loss": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": None, "validation_loss": 1.5}],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.clusters import Asked, Clusters, cut_regions, make_clusters
+from ragraft.methods.clusters import Asked, Clusters, bearers, cut_regions, make_clusters, named_by
 from ragraft.records import Chunk, Document
 
 PARAGRAPH = "A paragraph of at least sixty characters, which two documents share."
@@ -138,3 +138,12 @@ def test_a_document_has_a_bounded_number_of_regions(titles: list[str]) -> None:
     regions = [found[f"d#{number}"] for number in range(len(titles))]
     assert regions == sorted(regions)
     assert len(set(regions)) <= 40
+
+
+def test_metadata_names_the_documents_that_bear_the_same_value() -> None:
+    documents = [document(f"d{n}", contract=f"k{n // 2}", year=1999, part=n, signed=True) for n in range(20)]
+    known = bearers(documents)
+    assert named_by({"contract": "k3", "year": 1999, "clause": "k3", "signed": True}, known) == ("d6", "d7")
+    assert named_by({"part": "4"}, known) == ("d4",)
+    assert named_by({"contract": "", "level": ["k3"]}, known) == ()
+    assert bearers([]) == {}

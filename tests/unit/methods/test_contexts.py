@@ -91,3 +91,9 @@ def test_questions_keep_their_order(context: Context) -> None:
     found = list(shown(context, QUESTIONS[::-1]))
     assert found == [name for name in ("none", "two", "one") if name in found]
     assert shown(context, []) == {}
+
+
+def test_an_answer_that_rests_on_silence_has_no_oracle_but_what_its_set_gives() -> None:
+    silent = ExamQuestion(Question("no", "?", ("no",), options=("yes", "no")), "exam", "no")
+    assert shown("oracle", [silent]) == {}
+    assert shown("retrieved", [silent]) == {"no": ["c0", "b1"]}

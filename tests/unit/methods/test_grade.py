@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.grade import exact_match, grade, label_of, label_set, normalised, token_f1
+from ragraft.methods.grade import exact_match, grade, label_of, label_set, measure_of, normalised, token_f1
 from ragraft.records import ExamQuestion, Parsed, Passage, Question
 
 PASSAGES = (
@@ -226,3 +226,32 @@ def test_label_questions_are_graded_by_the_first_label_word(answer: str, label: 
     scores = _grade(question, _parsed(answer))
     assert [scores[name] for name in ("f1", "em", "f1_all", "em_all")] == [score] * 4
     assert _grade(question, _parsed(answer, abstained=True))["f1"] == 0
+
+
+CALL = "hub.load('https://tfhub.dev/google/elmo/3')"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers", "measure"),
+    [
+        ({}, (CALL,), "call"),
+        ({"type": "Text embedding"}, (CALL, CALL + "."), "call"),
+        ({}, (CALL, "elmo"), "text"),
+        ({"type": "API call"}, ("load()",), "call"),
+        ({}, ("load()",), "text"),
+        ({"type": "yes/no"}, ("yes",), "label"),
+        ({"options": ("yes", "no"), "type": "no such clause"}, ("no",), "label"),
+        ({}, ("yes",), "text"),
+    ],
+)
+def test_type_and_form_pick_the_measure(fields: dict[str, Any], answers: tuple[str, ...], measure: str) -> None:
+    assert measure_of(Question("q", "?", answers=answers, **fields)) == measure
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"), [('hub.load("https://tfhub.dev/google/elmo/3")', 1), (CALL.replace("3", "2"), 0), ("elmo", 0)]
+)
+def test_api_calls_are_graded_by_the_very_call(reply: str, score: int) -> None:
+    question = ExamQuestion(Question("q", "?", answers=(CALL,)), "exam", "c", oracle=("c1",))
+    scores = grade(question, Parsed(reply, (), (), False), passages=PASSAGES, evidence_shown=True)
+    assert (scores["f1"], scores["em"], scores["f1_all"]) == (score, score, score)

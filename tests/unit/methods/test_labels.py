@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from ragraft.methods.labels import label_scores, macro_f1
+from ragraft.methods.labels import label_scores, macro_f1, rests_on_silence
 from ragraft.records import Answer, ExamQuestion, Question
 
 LABELS = ["maybe", "no", "yes"]
@@ -75,3 +75,18 @@ def test_other_questions_take_no_part() -> None:
     )
     assert mixed["n_questions"] == 1
     assert [row["model"] for row in mixed["conditions"]] == ["base"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers", "silent"),
+    [
+        ({"options": ("yes", "no")}, ("no",), True),
+        ({"type": "yes/no/maybe"}, ("maybe",), True),
+        ({"options": ("yes", "no"), "evidence_ids": ("gone",)}, ("no",), False),
+        ({"options": ("yes", "no"), "evidence": ("lost",)}, ("no",), False),
+        ({"options": ("yes", "no")}, (), False),
+        ({}, ("no",), False),
+    ],
+)
+def test_what_rests_on_silence(fields: dict[str, Any], answers: tuple[str, ...], silent: bool) -> None:
+    assert rests_on_silence(Question("q", "?", answers=answers, **fields)) is silent

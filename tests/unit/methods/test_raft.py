@@ -154,6 +154,14 @@ def test_a_lesson_without_its_oracle_asks_for_the_abstention(hidden: list[Made])
     assert {one.lesson.target for one in hidden} == {"Answer: not in the documents."}
 
 
+def test_a_no_that_rests_on_silence_is_taught_without_evidence(builder: PromptBuilder) -> None:
+    question = ExamQuestion(Question("q7", "Does it cap the liability?", ("no",), options=("yes", "no")), "train", "c")
+    lesson = made(builder, question, with_oracle=False).lesson
+    assert (lesson.kind, lesson.target, lesson.oracle) == ("silent", "Answer: no", ())
+    assert lesson.passages
+    assert plan_kinds([question], 0.8, 0) == {"q7": False}
+
+
 def test_citations_point_at_the_passage_that_holds_the_quote(shown: list[Made]) -> None:
     for one in shown:
         town = int(one.lesson.question_id[1:])

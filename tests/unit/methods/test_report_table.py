@@ -62,6 +62,7 @@ def test_report_json() -> None:
         "verdict": "Tuning helped",
         "sentence": "Tuning helped: with retrieved passages, tuned minus base is +20.0 [10.0, 30.0] points of token F1 "
         "(2 questions in 2 clusters; 95 % interval).",
+        "measure": "token F1",
         "context": "retrieved",
         "opponent": "base",
         "difference": difference,

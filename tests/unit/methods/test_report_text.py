@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from ragraft.methods.report_text import flatten, headline_sentence, interval, outcome, points, tokens, true_minus
+from ragraft.methods.report_text import (
+    flatten,
+    headline_sentence,
+    interval,
+    measure_name,
+    measure_notes,
+    outcome,
+    points,
+    tokens,
+    true_minus,
+)
 
 
 def difference(value: float, low: float | None, high: float | None) -> dict[str, Any]:
@@ -77,3 +87,27 @@ def test_flatten_writes_every_value() -> None:
         ("a.b", "-"), ("a.c", "yes"), ("d", "412,345"), ("e", "0.0005"), ("f", "1, x"), ("g", "931.52"),
         ("h", "2048"), ("i", "12,346"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measures", "name", "notes"),
+    [
+        ({}, "token F1", []),
+        ({"text": 3}, "token F1", []),
+        ({"label": 5}, "label accuracy", []),
+        ({"text": 51, "label": 114}, "label accuracy",
+         ["51 of 165 questions are scored by token F1, not by label accuracy"]),
+        ({"text": 2, "call": 198}, "exact calls", ["2 of 200 questions are scored by token F1, not by exact calls"]),
+    ],
+)  # fmt: skip
+def test_the_score_is_named_by_what_most_questions_are_scored_by(
+    measures: dict[str, int], name: str, notes: list[str]
+) -> None:
+    assert measure_name(measures) == name
+    assert measure_notes(measures) == notes
+
+
+def test_headline_names_the_measure() -> None:
+    assert "is +20.0 [10.0, 30.0] points of exact calls" in headline_sentence(
+        difference(0.2, 0.1, 0.3), "base", "exact calls"
+    )

@@ -316,4 +316,21 @@ def test_an_answer_without_question_or_given_twice_is_an_error() -> None:
 
 
 def test_no_answers_make_an_empty_card() -> None:
-    assert _build([], []) == {"conditions": [], "differences": [], "n_questions": 0, "n_clusters": 0, "labels": {}}
+    assert _build([], []) == {
+        "conditions": [],
+        "differences": [],
+        "n_questions": 0,
+        "n_clusters": 0,
+        "measures": {},
+        "labels": {},
+    }
+
+
+def test_questions_are_counted_by_their_measure() -> None:
+    texts = [("1,5",), ("yes",), ("f('a')",), ()]
+    questions = [
+        ExamQuestion(Question(f"q{n}", "?", answers, type="yes/no" if n == 1 else None), "exam", f"c{n}")
+        for n, answers in enumerate(texts)
+    ]
+    answers = [_answer(question, Parsed("x", (), (), False), ("base", "none"), shown=False) for question in questions]
+    assert _build(answers, questions)["measures"] == {"text": 1, "label": 1, "call": 1}

@@ -34,10 +34,102 @@ def quote(text: str, *answers: str, words: int = 30, **values: Any) -> str | Non
 # --- which quote
 
 
-def test_the_shortest_sentence_with_the_answer_is_quoted() -> None:
+def test_the_sentence_with_the_answer_on_what_was_asked_is_quoted() -> None:
     assert quote(TEXT, "1890") == "Its red lighthouse was built by Mary Anne in the year 1890."
-    assert quote(TEXT + " In 1890.", "1890") == "In 1890."
+    assert quote("In 1890. " + TEXT, "1890") == "Its red lighthouse was built by Mary Anne in the year 1890."
+    assert quote("It was long ago, in 1890. In 1890 it was.", "1890") == "In 1890 it was.", "the shortest of equals"
     assert quote(TEXT, "1891", "1890") == "Its red lighthouse was built by Mary Anne in the year 1890."
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("When does Reef 7.5 end?", "2025-04-28", "- Reef 7.5: released 2024-04-05; end of life 2025-04-28."),
+        ("When was Reef 7.7 released?", "2025-04-28", "- Reef 7.7: released 2025-04-28."),
+        ("Which is the newest Reef?", "7.7", "- Reef 7.7: released 2025-04-28."),
+    ],
+)
+def test_of_the_rows_of_a_table_the_one_that_was_asked_for_is_quoted(question: str, answer: str, expected: str) -> None:
+    table = "Releases:\n\n- Reef 7.7: released 2025-04-28.\n- Reef 7.5: released 2024-04-05; end of life 2025-04-28."
+    found = find_quotes(Question("q", question, (answer,)), [passage(table)], 30)
+    assert [row.text for row in found] == [expected]
+
+
+def test_a_default_is_quoted_with_its_own_flag() -> None:
+    text = "# Flag: -http.read-timeout\n[read: duration = 30s]\n\n# Flag: -http.write-timeout\n[write: duration = 30s]"
+    found = find_quotes(Question("q", "What is the default of `-http.write-timeout`?", ("30s",)), [passage(text)], 30)
+    assert [row.text for row in found] == ["# Flag: -http.write-timeout\n[write: duration = 30s]"]
+
+
+def test_a_label_is_never_looked_for_in_the_text() -> None:
+    text = "There was no difference in age. Music lowered the level of stress hormones by a third in all groups."
+    for fields in ({"type": "yes/no/maybe"}, {"options": ("yes", "no")}):
+        assert quote(text, "no", **fields) is None
+        assert quote(text, "no", evidence=("no difference in age",), **fields) == "no difference in age"
+
+
+CLAUSE = "Neither party owes the other more than the fees of the last year under this agreement."
+
+
+def test_what_the_long_answer_marks_is_quoted_where_no_answer_stands() -> None:
+    text = f"{TEXT} {CLAUSE} Signed on 22 December 1890 in the lighthouse, and on 2 Jan. 1891."
+    assert quote(text, "yes", type="yes/no", long_answer=f"no such words … {CLAUSE}") == CLAUSE
+    assert quote(text, "yes", type="yes/no", long_answer=CLAUSE, words=6) == "Neither party owes the other more"
+    signed = "Signed on 22 December 1890 in the lighthouse, and on 2 Jan."
+    assert quote(text, "12/22/90", long_answer="22 December 1890") == signed
+    assert quote(text, "1/2/91", long_answer="2 Jan. 1891") == "2 Jan. 1891", "across what looks like a sentence's end"
+    assert quote(text, "yes", type="yes/no", long_answer=text) is None, "the whole text marks nothing"
+    assert quote(text, "yes", type="yes/no", long_answer="no such words") is None
+
+
+def test_of_the_sentences_with_the_answer_the_marked_one_is_quoted() -> None:
+    text = f"{TEXT} Built in 1890, it was built twice. The stone was cut in 1890 by the keeper's sons."
+    marked = "The stone was cut in 1890 by the keeper's sons."
+    assert quote(text, "1890", long_answer=marked) == marked
+
+
+def test_a_sentence_of_an_answer_put_together_is_quoted() -> None:
+    together = "Its red lighthouse was built by Mary Anne in the year 1890. Nobody knows why."
+    assert quote(f"{TEXT} {CLAUSE}", together) == "Its red lighthouse was built by Mary Anne in the year 1890."
+
+
+REPORT = "| | 2019 | 2018 |\n| --- | --- | --- |\n| Sales | 40.0 | 50.9 |\n| Costs of sales | 33.1 | 40.0 |"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("What were sales in 2019?", "40.0", "| Sales | 40.0 | 50.9 |"),
+        ("What were costs in 2018?", "40.0", "| Costs of sales | 33.1 | 40.0 |"),
+        ("What were costs in 2019?", "6.9", None),
+    ],
+)
+def test_of_a_table_a_whole_row_is_quoted(question: str, answer: str, expected: str | None) -> None:
+    for text in (REPORT, f"In millions, unaudited. See note 3.\n\n{REPORT}\n\nRounded."):
+        found = find_quotes(Question("q", question, (answer,)), [passage(text)], 5)
+        assert [row.text for row in found] == ([expected] if expected else [])
+
+
+def test_evidence_with_nothing_to_quote_is_cited_beside_the_quote() -> None:
+    shown = [passage("It hosts the keeper.", "a"), passage("Of no use.", "b"), passage("The keeper is Ann.", "c")]
+    target = write_target(asked("Ann"), shown, ["a", "c"], 30)
+    assert target == '"The keeper is Ann." [3] [1]\nAnswer: Ann'
+    assert parse(target, ABSTENTION).citations == (3, 1)
+    assert parse(target, ABSTENTION).quotes == (("The keeper is Ann.", 3),)
+
+
+def test_an_api_call_is_cited_without_a_quote() -> None:
+    call = "hub.load('https://tfhub.dev/google/elmo/3')"
+    shown = [passage(f"API call: {call}")]
+    assert find_quotes(asked(call), shown, 30) == []
+    assert write_target(asked(call), shown, ["p"], 30) == f"[1]\nAnswer: {call}"
+
+
+def test_the_wanted_answer_is_the_one_that_the_documents_write() -> None:
+    days = ("12/21/17", "2017-12-21", "December 21, 2017")
+    shown = [passage("Begun on December 21, 2017."), passage("Ended on 2017-12-21.", "other")]
+    assert write_target(asked(*days), shown, ["p"], 30).endswith("\nAnswer: December 21, 2017")
+    assert write_target(asked(*days[:1]), shown, ["p"], 30).endswith("\nAnswer: 12/21/17")
 
 
 def test_the_evidence_is_quoted_as_given() -> None:
@@ -198,5 +290,5 @@ def test_what_is_taught_is_read_back_as_it_was_meant(texts: list[str], answer: s
     quotes = find_quotes(question, [shown[row] for row in oracle], 12)
     assert found.quotes == tuple((q.text, int(q.passage[1:]) + 1) for q in quotes)
     assert target.count("\n") == 1 + sum(q.text.count("\n") for q in quotes)
-    cited = [int(q.passage[1:]) + 1 for q in quotes] or [row + 1 for row in oracle]
-    assert found.citations == tuple(cited)
+    quoted = [int(q.passage[1:]) + 1 for q in quotes]
+    assert found.citations == (*quoted, *sorted({row + 1 for row in oracle} - set(quoted)))

@@ -242,6 +242,25 @@ def test_questions_on_the_same_given_document_are_not_parted(made: Made) -> None
         assert found[f"m{town}"].cluster == found[f"u{town}"].cluster == found[f"u{town + 10}"].cluster
 
 
+def test_a_no_that_rests_on_silence_is_kept_and_stays_with_what_its_metadata_names(tmp_path: Path) -> None:
+    documents = [Document(f"town{n}", f"Town {n}", text(n), {"state": f"s{n}"}) for n in range(TOWNS)]
+    made = Made(tmp_path, documents)
+    asked = [
+        {"id": f"n{n}", "question": f"Has town {n} a port?", "answers": ["no"], "options": ["yes", "no"]}
+        | {"metadata": {"state": f"s{n}"}}
+        for n in range(2)
+    ]
+    lost = asked[0] | {"id": "lost", "question": "Has no town a port?", "evidence_ids": ["gone"]}
+    exam = made.examine(made.file([*map(mayor, range(TOWNS)), *map(river, range(TOWNS)), *asked, lost]))
+    found = {row.id: row for row in exam.questions()}
+    assert [found[f"n{n}"].cluster for n in range(2)] == [found[f"m{n}"].cluster for n in range(2)]
+    assert found["n0"].oracle == ()
+    assert [row["id"] for row in made.out.read_jsonl("rejected.jsonl")] == ["lost"]
+    assert any(
+        warning.startswith("2 questions answered by a label and without evidence") for warning in made.warnings()
+    )
+
+
 def test_evidence_that_is_nowhere_rejects_the_question_and_names_it(made: Made) -> None:
     lost = mayor(1, id="lost", answers=["nobody at all"], evidence_ids=["gone"], evidence="no such thing")
     guessed = mayor(2, id="guessed", evidence_ids=[])
