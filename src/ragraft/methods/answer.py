@@ -74,7 +74,7 @@ def parse(text: str, abstention: str) -> Parsed:
     """
     marks = list(_ANSWER.finditer(text))
     body = text[marks[-1].end() :] if marks else _CITATION.sub("", text)
-    bare = _strip_citations(body)
+    bare = bare_answer(body)
     quotes = tuple((found[1], int(found[2]) if found[2] else None) for found in _QUOTE.finditer(text))
     return Parsed(
         answer=bare,
@@ -98,7 +98,8 @@ def is_abstention(answer: str, abstention: str) -> bool:
     return same or bool(_refusals().match(bare.replace("’", "'").strip(_WRAPPING)))
 
 
-def _strip_citations(body: str) -> str:
+def bare_answer(body: str) -> str:
+    """The answer without citations and superfluous white space."""
     return " ".join(_CITATION.sub("", body).split())
 
 

@@ -173,7 +173,9 @@ def size_warnings(placed: Sequence[ExamQuestion], wanted: Sequence[Side]) -> lis
     exam = facts["exam"]
     if exam["questions"] < FEW_QUESTIONS or exam["clusters"] < FEW_CLUSTERS:
         warnings.append(
-            f"the exam has {exam['questions']} questions in {exam['clusters']} clusters: its intervals will be wide; "
+            f"the exam has {count(range(exam['questions']), 'question')} in "
+            f"{count(range(exam['clusters']), 'cluster')}: its "
+            "intervals will be wide; "
             f"have at least {FEW_QUESTIONS} questions in {FEW_CLUSTERS} clusters"
         )
     return warnings

@@ -76,12 +76,14 @@ class PromptBuilder:
         """
         room = self.max_tokens - (self.answer_tokens if answer_tokens is None else answer_tokens)
         shown, dropped = list(passages), []
-        while self.tokenizer.count_prompt(self.build(question, shown)) > room:
+        while (tokens := self.tokenizer.count_prompt(self.build(question, shown))) > room:
             place = next((i for i in reversed(range(len(shown))) if shown[i].id not in keep), None)
             if place is None:
+                beside = " with the passages that must stay" if shown else ""
                 raise ConfigError(
-                    f"The question “{question[:60]}” and its passage don't fit into prompt.max_tokens = "
-                    f"{self.max_tokens}; raise it or lower index.chunk_tokens"
+                    f"The question “{question[:60]}”{beside} takes {tokens} tokens, and {room} are free (of "
+                    f"{self.max_tokens}, the smaller of prompt.max_tokens and the model's window, without the answer's "
+                    f"room); {'raise it or lower index.chunk_tokens' if shown else 'shorten the question'}"
                 )
             dropped.append(shown.pop(place))
         return Fitted(self.build(question, shown, shots), tuple(shown), tuple(dropped))

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Never
 
 from ragraft.records import Question, Rejected
 
@@ -58,12 +58,30 @@ def read_questions(lines: Iterable[str], *, origin: str) -> QuestionRows:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.rstrip())
+        row = json.loads(line.rstrip(), parse_constant=_refuse, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"broken JSON ({error.msg} at column {error.colno})") from None
+    except RecursionError:
+        raise ValueError("JSON nested too deep") from None
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair, which no file can store") from None
     return row
+
+
+def _refuse(constant: str) -> Never:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"{twice} stands twice")
+    return found
 
 
 def _question(row: Mapping[str, Any]) -> Question:

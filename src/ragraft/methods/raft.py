@@ -15,12 +15,13 @@ from functools import lru_cache, partial
 
 from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.target import abstain, find_quotes, wanted_line, write_target
+from ragraft.methods.target import abstain, find_quotes, reads_back, wanted_line, write_target
 from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
 
 # Ranks up to this one are hard distractors; deeper ones are low.
 HARD_RANKS = 10
 NEAR_REPEAT = 0.5
+TOO_LONG = "the question and its documents don't fit into prompt.max_tokens"
 SHINGLE = 5
 
 
@@ -132,8 +133,8 @@ def make_group(
     this is RAFT's own lesson. The result is in the order of `parts`.
     """
     order = random.Random(f"{seed}|{'|'.join(part.question.id for part in parts)}")
-    long = {part.question.id: tokens for part in parts if (tokens := _too_long(part, recipe, builder))}
-    kept = [part for part in parts if part.question.id not in long]
+    faults = {part.question.id: fault for part in parts if (fault := _fault(part, recipe, builder))}
+    kept = [part for part in parts if part.question.id not in faults]
     oracle = {passage.id: passage for part in kept for passage in part.oracle}
     drawn = _distractors(kept, chunks, elsewhere, recipe=recipe, order=order) if kept else []
     # Least useful last: what does not fit the budget is dropped from the end.
@@ -147,9 +148,8 @@ def make_group(
         return [*made(parts[:half]), *made(parts[half:])]
     order.shuffle(shown)
     return [
-        Rejected(part.question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
-        if (tokens := long.get(part.question.id))
-        else _lesson(part, shown, candidates, drawn, recipe=recipe, builder=builder, seed=seed, copy=copy, of=parts)
+        faults.get(part.question.id)
+        or _lesson(part, shown, candidates, drawn, recipe=recipe, builder=builder, seed=seed, copy=copy, of=parts)
         for part in parts
     ]
 
@@ -157,22 +157,28 @@ def make_group(
 def _fit_all(
     parts: Sequence[Part], candidates: Sequence[Passage], builder: PromptBuilder, *, keep: Sequence[str]
 ) -> list[Passage]:
-    """The passages that fit beside each of the questions; none where several questions' oracles don't together."""
+    """The passages that fit beside each of the questions; none where the oracles of several don't fit together."""
     shown = list(candidates)
     for part in parts:
         try:
             shown = list(builder.fit(part.question.question.question, shown, keep=keep).passages)
         except ConfigError:
-            if len(parts) == 1:
-                raise
             return []
     return shown
 
 
-def _too_long(part: Part, recipe: Recipe, builder: PromptBuilder) -> int | None:
-    """Tokens of the wanted answer where there is no room for it."""
+def _fault(part: Part, recipe: Recipe, builder: PromptBuilder) -> Rejected | None:
+    """Why no lesson can ask this: the wanted answer or the documents are too long, or it quotes what nobody wrote."""
+    question = part.question
     tokens = builder.tokenizer.count(_wanted(part, part.oracle, recipe)) + 1
-    return tokens if tokens > builder.answer_tokens else None
+    if tokens > builder.answer_tokens:
+        return Rejected(question.id, "the wanted answer is longer than prompt.answer_tokens", f"{tokens} tokens")
+    if not builder.fits(question.question.question, part.oracle):
+        return Rejected(question.id, TOO_LONG, f"{builder.max_tokens} tokens with the answer's room")
+    texts = {passage.id: passage.text for passage in part.oracle}
+    quotes = find_quotes(question.question, part.oracle, recipe.quote_words)
+    invented = next((quote.text for quote in quotes if quote.text not in texts[quote.passage]), None)
+    return Rejected(question.id, "a quote is no exact span of its document", invented) if invented else None
 
 
 def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
@@ -231,16 +237,16 @@ def _lesson(
         return Rejected(question.id, "no distractor is left that does not answer the question")
     if not shown:
         return Rejected(question.id, "no document fits beside the question into prompt.max_tokens")
-    for quote in find_quotes(question.question, part.oracle, recipe.quote_words):
-        if quote.text not in next(passage.text for passage in part.oracle if passage.id == quote.passage):
-            return Rejected(question.id, "a quote is no exact span of its document", quote.text)
+    wanted = _wanted(part, shown, recipe)  # numbers are written after the shuffle
+    if part.oracle and not reads_back(wanted, shown, part.oracle_ids):
+        return Rejected(question.id, "the wanted answer could not be told from the form around it", wanted)
     kind = _kind(question, part.oracle)
     lesson = Lesson(
         id=f"{question.id}~{seed}",
         question_id=question.id,
         kind=kind,
         prompt=builder.build(question.question.question, shown),
-        target=_wanted(part, shown, recipe),  # numbers are written after the shuffle
+        target=wanted,
         passages=tuple(passage.id for passage in shown),
         oracle=part.oracle_ids,
         group=of[0].question.id if len(of) > 1 else "",

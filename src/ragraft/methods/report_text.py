@@ -14,6 +14,7 @@ Figure = Mapping[str, Any]
 
 MISSING = "-"
 FEW, MANY = 10, 10_000
+LEAST_CLUSTERS = 5
 
 MODEL_NAMES = {"base": "Base", "base-fewshot": "Base, few-shot", "tuned": "Tuned"}
 CONTEXT_NAMES = {"none": "No documents", "retrieved": "Retrieved passages", "oracle": "Oracle passages"}
@@ -100,12 +101,18 @@ def measure_notes(measures: Mapping[str, int]) -> list[str]:
 
 
 def outcome(difference: Figure | None) -> str:
-    """`helped`, `hurt`, `same` when the interval spans zero, `unknown` when there is no interval to judge by."""
-    if difference is None or difference.get("value") is None or not bounded(difference):
+    """`helped`, `hurt`, `same` when the interval spans zero, `unknown` when there is too little to judge by."""
+    if difference is None or difference.get("value") is None or not bounded(difference) or too_small(difference):
         return "unknown"
     if difference["low"] > 0:
         return "helped"
     return "hurt" if difference["high"] < 0 else "same"
+
+
+def too_small(difference: Figure) -> bool:
+    """Whether so few clusters of questions stand behind a figure that no interval is to be trusted."""
+    clusters = difference.get("clusters")
+    return clusters is not None and clusters < LEAST_CLUSTERS
 
 
 def headline_sentence(difference: Figure | None, opponent: str | None, measure: str = MEASURES["text"]) -> str:
@@ -113,6 +120,8 @@ def headline_sentence(difference: Figure | None, opponent: str | None, measure: 
     verdict = VERDICTS[outcome(difference)]
     if difference is None or opponent is None:
         return f"{verdict}: tuned and base were not both examined with retrieved passages."
+    if too_small(difference):
+        verdict += f" (an exam of {_counted(difference)} can show nothing; have at least {LEAST_CLUSTERS} clusters)"
     figure = interval(difference, signed=True)
     basis = [part for part in (_counted(difference), "95 % interval" if bounded(difference) else "") if part]
     tail = f" ({'; '.join(basis)})" if basis else ""

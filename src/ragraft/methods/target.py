@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ragraft.methods.answer import bare_answer, parse
 from ragraft.methods.grade import measure_of
 from ragraft.methods.prompt import ANSWER
 from ragraft.methods.sentences import sentence_spans
@@ -45,11 +46,27 @@ def write_target(question: Question, shown: Sequence[Passage], oracle: Sequence[
     lead to an answer) by their numbers alone.
     """
     numbers = {passage.id: number for number, passage in enumerate(shown, start=1)}
-    quotes = find_quotes(question, [passage for passage in shown if passage.id in oracle], quote_words)
-    unquoted = {numbers[name] for name in oracle} - {numbers[quote.passage] for quote in quotes}
-    cited = [f'"{quote.text}" [{numbers[quote.passage]}]' for quote in quotes]
-    cited += [f"[{number}]" for number in sorted(unquoted)]
-    return f"{' '.join(cited)}\n{wanted_line(question, [passage.text for passage in shown if passage.id in oracle])}"
+    holding = [passage for passage in shown if passage.id in oracle]
+    quotes = tuple((quote.text, numbers[quote.passage]) for quote in find_quotes(question, holding, quote_words))
+    cited = sorted(numbers[name] for name in oracle)
+    last = wanted_line(question, [passage.text for passage in holding])
+    target = f"{_first_line(quotes, cited)}\n{last}"
+    # A sentence with quotation marks and numbers of its own, which nobody could tell from the form's, is not quoted.
+    return target if parse(target, "").quotes == quotes else f"{_first_line((), cited)}\n{last}"
+
+
+def _first_line(quotes: Sequence[tuple[str, int]], cited: Sequence[int]) -> str:
+    quoted = {number for _, number in quotes}
+    parts = [f'"{text}" [{number}]' for text, number in quotes]
+    return " ".join([*parts, *(f"[{number}]" for number in cited if number not in quoted)])
+
+
+def reads_back(target: str, shown: Sequence[Passage], oracle: Sequence[str]) -> bool:
+    """Whether a model that answers just so would be understood: its answer, that it is one, and what it cites."""
+    parsed = parse(target, "")
+    cited = {shown[number - 1].id for number in parsed.citations if 1 <= number <= len(shown)}
+    wanted = bare_answer(target.rpartition("\n")[2].removeprefix(ANSWER))
+    return parsed.answer == wanted and not parsed.abstained and cited == set(oracle)
 
 
 def wanted_line(question: Question, texts: Sequence[str] = ()) -> str:

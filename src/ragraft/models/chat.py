@@ -88,7 +88,10 @@ def load_tokenizer(folder: Path) -> ChatTokenizer:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
-        raise SourceError(f"transformers cannot open the tokenizer in {folder}: {first_line(error)}") from error
+        raise SourceError(
+            f"transformers cannot open the tokenizer in {folder}: {first_line(error)}; "
+            "fetch the model anew, or name another"
+        ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return ChatTokenizer(tokenizer)

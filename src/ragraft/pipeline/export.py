@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline.runner import Session
 from ragraft.workspace import Checkpoint
@@ -22,5 +23,6 @@ def export(session: Session, kind: str, target: Path) -> Path:
         raise ConfigError(f"{target} is not empty; give a new folder")
     from ragraft.models.load import save_merged
 
-    save_merged(str(Checkpoint(made["train"]).final()), target)
+    with disk_faults_told(target):
+        save_merged(str(Checkpoint(made["train"]).final()), target)
     return target

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ragraft.config import Config, load_config
+from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.pipeline.table import STAGES, TABLE, At, Stage, questions_of
+from ragraft.pipeline.checks import check_stage_inputs
+from ragraft.pipeline.estimates import Foresight
+from ragraft.pipeline.table import STAGES, TABLE, At, Stage
 from ragraft.workspace import Folder, Manifest, Run, hash_json
 
-State = Literal["unchanged", "taken", "begun", "resumed", "done", "to run"]
+State = Literal["unchanged", "taken", "begun", "resumed", "done", "to take", "to run"]
 CONFIG = "config.json"
-WITHOUT_QUESTIONS = ("ingest", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,11 @@ class Event:
     state: State
     seconds: float = 0.0
     source: str = ""
-    """The sibling run that the result was taken from."""
+    """The run that the result was, or would be, taken from."""
     summary: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    expected: str = ""
+    """What a long stage that begins, or would run, will take."""
 
 
 Tell = Callable[[Event], None]
@@ -70,17 +74,17 @@ def run_table(
     for name in (first, last):
         if name is not None and name not in STAGES:
             raise ConfigError(f"{name} is no stage; stages: {', '.join(STAGES)}")
-    if last not in WITHOUT_QUESTIONS:
-        questions_of(session.config)  # said before anything long is begun
     forced = STAGES[STAGES.index(first) :] if first else ()
-    with session.run.locked():
+    below = STAGES[: STAGES.index(last) + 1] if last else STAGES
+    with disk_faults_told(session.run.path), session.run.locked():
+        check_stage_inputs(session.config, session.backends, below, fetch=not dry)
         if not dry:
             _save_config(session)
         made: dict[str, Folder] = {}
         for stage in TABLE:
             folder = _bring(stage, session.at(made), session.run, tell, forced=stage.name in forced, dry=dry)
             if folder is None:  # a dry run knows no fingerprint below a stage that would run
-                _tell_rest(stage.name, last, tell)
+                _tell_rest(stage.name, last, Foresight(session.at(made), session.run.runs), tell)
                 break
             made[stage.name] = folder
             if stage.name == last:
@@ -97,19 +101,21 @@ def _bring(stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool, dry: boo
         if current and _fingerprint_of(current) == fingerprint:
             tell(Event(stage.name, "unchanged", folder=current.path))
             return current
-        taken = None if dry else run.take(stage.place, fingerprint)
+        taken = run.find(stage.place, fingerprint) if dry else run.take(stage.place, fingerprint)
         if taken:
-            tell(Event(stage.name, "taken", source=taken[1], folder=taken[0].path))
+            tell(Event(stage.name, "to take" if dry else "taken", source=taken[1], folder=taken[0].path))
             return taken[0]
     if dry:
-        tell(Event(stage.name, "to run"))
         return None
     return _make(stage, at, run, tell, fingerprint=fingerprint, inputs=inputs)
 
 
 def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, inputs: dict[str, str]) -> Folder:
+    foresight = Foresight(at, run.runs)
+    plan = foresight.plan(stage.name)
     folder, resumed = run.begin(stage.place, fingerprint)
-    tell(Event(stage.name, "resumed" if resumed else "begun", folder=folder.path))
+    expected = str(plan.expected) if plan else ""
+    tell(Event(stage.name, "resumed" if resumed else "begun", folder=folder.path, expected=expected))
     began = time.monotonic()
     stage.run(at, folder)
     seconds = round(time.monotonic() - began, 2)
@@ -123,16 +129,21 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, input
         seconds=seconds,
         software={"ragraft": version("ragraft"), "python": platform.python_version()},
         summary=summary,
+        estimate=plan.record(foresight.asked if stage.name == "evaluate" else "") if plan else None,
     )
     run.finish(stage.place, folder, manifest)
-    tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path))
+    if plan and not resumed:
+        foresight.learn(plan, folder, seconds)
+    tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path, expected=expected))
     return folder
 
 
-def _tell_rest(stage: str, last: str | None, tell: Tell) -> None:
+def _tell_rest(stage: str, last: str | None, foresight: Foresight, tell: Tell) -> None:
+    """From `stage` on everything would run; what is not made yet is expected from the user's own files."""
     end = STAGES.index(last) if last else len(STAGES) - 1
-    for name in STAGES[STAGES.index(stage) + 1 : end + 1]:
-        tell(Event(name, "to run"))
+    for name in STAGES[STAGES.index(stage) : end + 1]:
+        plan = foresight.plan(name)
+        tell(Event(name, "to run", expected=str(plan.expected) if plan else ""))
 
 
 def _fingerprint(stage: Stage, at: At, inputs: dict[str, str]) -> str:
@@ -165,8 +176,20 @@ def changed_keys(session: Session) -> list[str]:
     saved = Folder(session.run.path)
     if not saved.has(CONFIG):
         return []
-    before, now = flat_settings(saved.read_json(CONFIG)), flat_settings(session.config.model_dump(mode="json"))
+    try:
+        before = flat_settings(saved.read_json(CONFIG))
+    except WorkspaceError:
+        return [f"not known: {saved.file(CONFIG)} is damaged"]
+    now = flat_settings(session.config.model_dump(mode="json"))
     return [f"{key}: {before.get(key)} → {now[key]}" for key in now if before.get(key) != now[key]]
+
+
+def made_otherwise(session: Session, name: str) -> bool:
+    """Whether a finished stage was made under other settings or models than those that hold now."""
+    stage = TABLE[STAGES.index(name)]
+    folder = session.run.current(stage.place)
+    manifest = folder.manifest() if folder else None
+    return manifest is not None and manifest.fingerprint != _fingerprint(stage, session.at(), manifest.inputs)
 
 
 def flat_settings(data: Any, prefix: str = "") -> dict[str, Any]:

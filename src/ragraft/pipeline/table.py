@@ -98,16 +98,19 @@ def questions_of(config: Config) -> Path | QuestionFiles:
 
 
 def _synthesize(at: At, out: Folder) -> object:
+    from ragraft.pipeline.checks import check_askable
     from ragraft.stages.synthesize import synthesize
 
+    exam, prompts = Exam(at.made["examine"]), builder(at)
+    check_askable(exam, prompts)
     return synthesize(
         Index(at.made["index"]),
-        Exam(at.made["examine"]),
+        exam,
         settings=at.config.synthesize,
         prompt=at.config.prompt,
         retrieve=at.config.retrieve,
         finder=finder(at, reranked=False),
-        builder=builder(at),
+        builder=prompts,
         out=out,
     )
 

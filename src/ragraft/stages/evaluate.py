@@ -70,7 +70,11 @@ def evaluate(
     out.write_jsonl("answers.jsonl", map(to_json, answers))
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
     card["made_by"] = making(question.question for question in questions)
-    card["budget"] = {"passages dropped to fit": room.dropped, "questions left out": len(left_out)}
+    card["budget"] = {
+        "passages dropped to fit": room.dropped,
+        "questions left out": len(left_out),
+        "questions whose oracle passages do not fit": room.too_long,
+    }
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
     return Scorecard(out)
@@ -101,7 +105,7 @@ class _Room:
         bar: Progress,
     ) -> None:
         self.settings, self.retrieve, self.finder, self.builder = settings, retrieve, finder, builder
-        self.chunks, self.dropped = chunks, 0
+        self.chunks, self.dropped, self.too_long = chunks, 0, 0
         self._bar = bar
         self._task: TaskID | None = None
 
@@ -109,7 +113,17 @@ class _Room:
         self._task = self._bar.add_task("answering", total=answers)
 
     def show(self, context: Context, questions: Sequence[ExamQuestion]) -> Shown:
-        return show(context, questions, finder=self.finder, chunks=self.chunks, k=self.retrieve.k)
+        """Each question with its passages; a question whose oracle passages don't fit together is counted instead."""
+        shown = show(context, questions, finder=self.finder, chunks=self.chunks, k=self.retrieve.k)
+        if context != "oracle":
+            return shown
+        fitting = [(one, passages) for one, passages in shown if self._fits(one, passages)]
+        self.too_long += len(shown) - len(fitting)
+        return fitting
+
+    def _fits(self, question: ExamQuestion, passages: Sequence[Passage]) -> bool:
+        kept = [passage for passage in passages if passage.id in question.oracle]
+        return self.builder.fits(question.question.question, kept)
 
     def cell(
         self, model: str, context: Context, shown: Shown, *, generators: Generators, shots: _Shots

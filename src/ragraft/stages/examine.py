@@ -138,6 +138,11 @@ def fingerprint_questions(questions: Path | QuestionFiles) -> str:
     return hash_json({part: hash_file(_existing(path)) for part, path in _files(questions)})
 
 
+def check_questions(questions: Path | QuestionFiles) -> None:
+    """Raise the InputError that `examine` would raise for the files alone."""
+    _read(questions)
+
+
 def _files(questions: Path | QuestionFiles) -> list[tuple[Literal["all", "lessons", "exam"], Path]]:
     if isinstance(questions, QuestionFiles):
         return [("lessons", questions.lessons), ("exam", questions.exam)]

@@ -46,7 +46,13 @@ def synthesize(
     rejected += [Rejected(question.id, "over synthesize.max_validation") for question in spared]
     out.write_jsonl("rejected.jsonl", map(to_json, rejected))
     if not lessons:
-        raise InputError(f"No lesson could be made from {len(train)} questions; see {out.file('rejected.jsonl')}")
+        asked = {question.id for question in train}
+        reasons = Counter(row.reason for row in rejected if row.id in asked)
+        [(reason, times)] = reasons.most_common(1) or [("there were none", 0)]
+        raise InputError(
+            f"No lesson could be made from {len(train)} questions (commonest reason, {times} times: {reason}); "
+            f"all reasons: {out.file('rejected.jsonl')}"
+        )
     out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in lessons))
     out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation))
     counts = _counts(lessons, validation, rejected, builder) | workshop.found_oracles(lessons)

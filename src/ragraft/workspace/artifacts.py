@@ -29,6 +29,7 @@ from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
+CHUNKS = "chunks.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Corpus(Artifact):
         for row in self.folder.read_jsonl("documents.jsonl"):
             yield Document(**row)
 
+    def bytes(self) -> int:
+        """Size of the documents' rows."""
+        return self.folder.existing("documents.jsonl").stat().st_size
+
     def same(self) -> dict[str, str]:
         """Dropped document id → id of the kept document that holds its text."""
         found: dict[str, str] = self.folder.read_json("same.json")
@@ -61,18 +66,24 @@ class Index(Artifact):
     """20-index: chunks.parquet and the store's own folder."""
 
     def chunks(self) -> Chunks:
-        return Chunks(pq.read_table(self.folder.file("chunks.parquet"), schema=CHUNK_SCHEMA))
+        try:
+            return Chunks(pq.read_table(self.folder.existing(CHUNKS), schema=CHUNK_SCHEMA))
+        except pa.ArrowException as error:
+            raise self.folder.damaged(CHUNKS, error) from None
 
     def chunk_batches(self, size: int) -> Iterator[list[Chunk]]:
         """The chunks in order, `size` at a time, the last batch perhaps fewer; never all in memory."""
-        with pq.ParquetFile(self.folder.file("chunks.parquet")) as source:
-            rows = (row for batch in source.iter_batches(batch_size=size) for row in batch.to_pylist())
-            while batch := [Chunk(**row) for row in itertools.islice(rows, size)]:
-                yield batch
+        try:
+            with pq.ParquetFile(self.folder.existing(CHUNKS)) as source:
+                rows = (row for batch in source.iter_batches(batch_size=size) for row in batch.to_pylist())
+                while batch := [Chunk(**row) for row in itertools.islice(rows, size)]:
+                    yield batch
+        except pa.ArrowException as error:
+            raise self.folder.damaged(CHUNKS, error) from None
 
     def write_chunks(self, batches: Iterable[list[Chunk]]) -> int:
         """Write chunks.parquet, whole or not at all; returns the number of chunks."""
-        part = self.folder.file(".chunks.parquet.part")
+        part = self.folder.file(f".{CHUNKS}.part")
         count = 0
         with pq.ParquetWriter(part, CHUNK_SCHEMA) as writer:
             for batch in batches:
@@ -81,7 +92,7 @@ class Index(Artifact):
         # On disk before it has its name: a killed stage goes on from it without looking inside.
         with part.open("rb") as written:
             os.fsync(written.fileno())
-        part.replace(self.folder.file("chunks.parquet"))
+        part.replace(self.folder.file(CHUNKS))
         return count
 
     @property
@@ -117,6 +128,10 @@ class Lessons(Artifact):
 
     def train(self) -> list[Lesson]:
         return [lesson_from_json(row) for row in self.folder.read_jsonl("lessons.jsonl")]
+
+    def counts(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json("counts.json")
+        return found
 
     def validation(self) -> list[Lesson]:
         return [lesson_from_json(row) for row in self.folder.read_jsonl("validation.jsonl")]

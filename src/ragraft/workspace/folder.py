@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class Manifest:
     seconds: float
     software: dict[str, str]
     summary: dict[str, Any] = field(default_factory=dict)
+    estimate: dict[str, Any] | None = None
+    """What was expected of a long stage before it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +63,44 @@ class Folder:
         """Write rows, one a line, as they come; returns their number."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = _part(target)
         count = 0
-        with part.open("w", encoding="utf-8", newline="\n") as out:
+        with _whole_or_not(target) as part, part.open("w", encoding="utf-8", newline="\n") as out:
             for row in rows:
                 out.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
                 count += 1
             out.flush()
             os.fsync(out.fileno())
-        part.replace(target)
         return count
 
     def read_json(self, name: str) -> Any:
-        return json.loads(self._existing(name).read_text(encoding="utf-8"))
+        try:
+            return json.loads(self.existing(name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise self.damaged(name, error) from None
 
     def read_jsonl(self, name: str) -> Iterator[dict[str, Any]]:
-        with self._existing(name).open(encoding="utf-8") as rows:
-            for line in rows:
-                yield json.loads(line)
+        with self.existing(name).open(encoding="utf-8") as rows:
+            try:
+                for line in rows:
+                    yield json.loads(line)
+            except ValueError as error:
+                raise self.damaged(name, error) from None
+
+    def damaged(self, name: str, error: Exception) -> WorkspaceError:
+        """What to say of a file here that cannot be read back."""
+        return WorkspaceError(f"{self.path / name} is damaged ({error}); remove {self.path} and run again")
 
     def manifest(self) -> Manifest | None:
         """The manifest, or None while the stage has not happened."""
-        place = self.path / MANIFEST
-        if not place.exists():
+        if not self.has(MANIFEST):
             return None
         try:
-            return Manifest(**json.loads(place.read_text(encoding="utf-8")))
+            return Manifest(**json.loads(self.file(MANIFEST).read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
-            raise WorkspaceError(f"{place} is damaged ({error}); remove {self.path} and run again") from None
+            raise self.damaged(MANIFEST, error) from None
 
-    def _existing(self, name: str) -> Path:
+    def existing(self, name: str) -> Path:
+        """The path of a file that must be here."""
         place = self.path / name
         if not place.exists():
             raise WorkspaceError(f"No {place}; remove {self.path} and run again")
@@ -99,12 +110,10 @@ class Folder:
 def write_atomically(target: Path, data: bytes) -> None:
     """Write `data` beside `target`, flush it to disk, and rename it into place."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _part(target)
-    with part.open("wb") as out:
+    with _whole_or_not(target) as part, part.open("wb") as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())
-    part.replace(target)
 
 
 def hash_file(path: Path) -> str:
@@ -119,6 +128,13 @@ def hash_json(data: Any) -> str:
     return hashlib.blake2b(text.encode("utf-8"), digest_size=16).hexdigest()
 
 
-def _part(target: Path) -> Path:
+@contextmanager
+def _whole_or_not(target: Path) -> Iterator[Path]:
+    """A place beside `target` to write to, put in its stead at the end, and removed when writing fails."""
     # A name of its own for each writer, so that two processes never share a half-written file.
-    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -43,7 +43,10 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for one process; others are told at once."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise WorkspaceError(f"{self.path} cannot be a folder: a file is in its way; move that file") from None
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
             with lock:
@@ -60,37 +63,43 @@ class Run:
         """One version of a versioned stage."""
         return Folder(self.path / place.folder / "versions" / version)
 
-    def take(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
-        """Finished results of this fingerprint, made current, and where they were found; None when there are none.
+    def find(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
+        """Finished results of this fingerprint, and the run that has them; None when there are none.
 
         They may be current already, an older version, replaced earlier, or made by a sibling run.
         """
-        target = self._target(place, fingerprint)
-        if _fingerprint(target) == fingerprint:
-            self._point(place, target)
-            return Folder(target), self.name
-        kept = self._kept(place, fingerprint)
-        if _fingerprint(kept) == fingerprint:
-            self._make_room(place, target)
-            kept.rename(target)
-            self._point(place, target)
-            return Folder(target), self.name
+        for own in (self._target(place, fingerprint), self._kept(place, fingerprint)):
+            if _fingerprint(own) == fingerprint:
+                return Folder(own), self.name
         for sibling in sorted(self.runs.iterdir()) if self.runs.exists() else []:
-            other = Run(self.runs, sibling.name)
-            source = other._target(place, fingerprint)
+            source = Run(self.runs, sibling.name)._target(place, fingerprint)
             if sibling.name != self.name and _fingerprint_elsewhere(source) == fingerprint:
-                self._make_room(place, target)
-                _copy_folder(source, target)
-                self._point(place, target)
-                return Folder(target), sibling.name
+                return Folder(source), sibling.name
         return None
+
+    def take(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
+        """What `find` finds, made this run's own and current."""
+        found = self.find(place, fingerprint)
+        if found is None:
+            return None
+        source, owner = found
+        target = self._target(place, fingerprint)
+        if source.path != target:
+            self._make_room(place, target)
+            if owner == self.name:
+                source.path.rename(target)
+            else:
+                _copy_folder(source.path, target)
+        self._point(place, target)
+        return Folder(target), owner
 
     def begin(self, place: Place, fingerprint: str) -> tuple[Folder, bool]:
         """The folder that the stage writes into, and whether a killed attempt with this fingerprint goes on there."""
         target = self._target(place, fingerprint)
         folder = Folder(target)
-        begun = not folder.has(MANIFEST) and folder.has(STARTED)
-        if begun and folder.read_json(STARTED)["fingerprint"] == fingerprint:
+        if not folder.has(MANIFEST) and _started(folder) == fingerprint:
+            for part in target.glob(".*.part"):  # what a kill left of a write
+                part.unlink()
             return folder, True
         self._make_room(place, target)
         target.mkdir(parents=True, exist_ok=True)
@@ -141,6 +150,16 @@ class Run:
 def _fingerprint(path: Path) -> str | None:
     manifest = Folder(path).manifest() if path.exists() else None
     return manifest.fingerprint if manifest else None
+
+
+def _started(folder: Folder) -> str | None:
+    """The fingerprint of an attempt that was begun; None where nobody can tell any more, and it begins anew."""
+    if not folder.has(STARTED):
+        return None
+    try:
+        return str(folder.read_json(STARTED)["fingerprint"])
+    except (WorkspaceError, KeyError, TypeError):
+        return None
 
 
 def _fingerprint_elsewhere(path: Path) -> str | None:

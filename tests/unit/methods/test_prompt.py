@@ -175,6 +175,7 @@ def test_a_question_that_never_fits_is_told(word_tokenizer: Tokenizer) -> None:
     with pytest.raises(ConfigError) as caught:
         make_builder(word_tokenizer, 100, 96).fit(question, [REEF])
     assert str(caught.value) == (
-        "The question “When was the very old lighthouse on the reef built, and by w” and its passage don't fit into "
-        "prompt.max_tokens = 100; raise it or lower index.chunk_tokens"
+        "The question “When was the very old lighthouse on the reef built, and by w” takes 31 tokens, and 4 are free "
+        "(of 100, the smaller of prompt.max_tokens and the model's window, without the answer's room); shorten the "
+        "question"
     )

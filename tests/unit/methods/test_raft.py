@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.errors import ConfigError
 from ragraft.methods.answer import parse
 from ragraft.methods.prompt import PromptBuilder, user_turn
 from ragraft.methods.raft import HARD_RANKS, Made, Recipe, choose_oracle, make_lesson, plan_kinds
@@ -310,9 +309,10 @@ def test_the_budget_cuts_distractors_only_the_least_useful_first(word_tokenizer:
     assert (dropped > 0) == (most < 340)
 
 
-def test_what_never_fits_is_told(word_tokenizer: Tokenizer) -> None:
-    with pytest.raises(ConfigError, match=r"raise it or lower index\.chunk_tokens"):
-        draw(make_builder(word_tokenizer, 100, 40), asked(1))
+def test_an_oracle_that_never_fits_costs_its_own_row_alone(word_tokenizer: Tokenizer) -> None:
+    found = draw(make_builder(word_tokenizer, 100, 40), asked(1))
+    reason = "the question and its documents don't fit into prompt.max_tokens"
+    assert found == Rejected("q1", reason, "100 tokens with the answer's room")
 
 
 # --- what is rejected

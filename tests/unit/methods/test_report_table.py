@@ -21,7 +21,7 @@ from ragraft.records import Answer, ExamQuestion, Question
 
 
 def figure(value: float, low: float, high: float, n: int = 2) -> dict[str, Any]:
-    return {"value": value, "low": low, "high": high, "n": n, "unscored": 0, "clusters": 2}
+    return {"value": value, "low": low, "high": high, "n": n, "unscored": 0, "clusters": 6}
 
 
 def sources() -> Sources:
@@ -34,7 +34,7 @@ def sources() -> Sources:
         Answer("q", model, "retrieved", text, f"Answer: {text}", (), (), False, ("p",), True, 612, 3, {"f1": f1})
         for model, text, f1 in (("base", "no", 0.0), ("tuned", "that", 1.0))
     ]
-    row = {"metric": "f1", "context": "retrieved", "a": "tuned", "b": "base", **figure(0.2, 0.1, 0.3)}
+    row = {"metric": "f1", "context": "retrieved", "a": "tuned", "b": "base", **figure(0.2, 0.1, 0.3, 12)}
     return Sources(
         {"conditions": [condition("base", 0.2), condition("tuned", 0.4)], "differences": [row],
          "n_questions": 2, "n_clusters": 2, "labels": {}},
@@ -56,12 +56,12 @@ def sources() -> Sources:
 
 def test_report_json() -> None:
     made = build_report(sources(), examples=2)
-    difference = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 2, "clusters": 2}
+    difference = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 12, "clusters": 6}
     assert made["headline"] == {
         "outcome": "helped",
         "verdict": "Tuning helped",
         "sentence": "Tuning helped: with retrieved passages, tuned minus base is +20.0 [10.0, 30.0] points of token F1 "
-        "(2 questions in 2 clusters; 95 % interval).",
+        "(12 questions in 6 clusters; 95 % interval).",
         "measure": "token F1",
         "context": "retrieved",
         "opponent": "base",
@@ -136,7 +136,7 @@ def test_terminal_table() -> None:
         (("Base", "20.0 [10.0, 30.0]"), ("Tuned", "40.0 [30.0, 50.0]")),
         (
             "Tuning helped: with retrieved passages, tuned minus base is +20.0 [10.0, 30.0] points of token F1 "
-            "(2 questions in 2 clusters; 95 % interval).",
+            "(12 questions in 6 clusters; 95 % interval).",
             "Note: new questions on known documents: 1 of 2.",
             "Note: one training seed; headlines need three.",
             "Note: the few-shot base was not examined; part of what tuning seems to gain may be only form.",

@@ -56,6 +56,17 @@ def test_headline(figures: tuple[float, float | None, float | None], opponent: s
     assert headline_sentence(difference(*figures), opponent) == sentence
 
 
+def test_an_exam_of_three_questions_can_claim_nothing() -> None:
+    found = {"value": 0.3, "low": 0.2, "high": 0.4, "n": 3, "clusters": 3}
+    assert outcome(found) == "unknown"
+    assert headline_sentence(found, "base") == (
+        "No verdict (an exam of 3 questions in 3 clusters can show nothing; have at least 5 clusters): with "
+        "retrieved passages, tuned minus base is +30.0 [20.0, 40.0] points of token F1 (3 questions in 3 clusters; "
+        "95 % interval)."
+    )
+    assert outcome({**found, "n": 5, "clusters": 5}) == "helped"
+
+
 def test_headline_without_a_comparison() -> None:
     expected = "No verdict: tuned and base were not both examined with retrieved passages."
     assert headline_sentence(None, None) == expected

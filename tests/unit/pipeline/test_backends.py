@@ -107,7 +107,7 @@ def test_an_embedder_may_be_a_model(make_site: MakeSite, tiny_embedder: Path) ->
     assert found.embedder.embed(["the walrus"]).shape == (1, 16)
     assert configured(site).embedder_identity() == "hashing"
     assert found.embedder_identity() != "hashing"
-    with pytest.raises(SourceError, match=r"^No model at nowhere"):
+    with pytest.raises(SourceError, match=r"^embedder: No model at nowhere"):
         configured(site, "embedder=nowhere").embedder_identity()
 
 

@@ -203,7 +203,7 @@ def test_ask_asks_the_users_system(make_site: MakeSite, bring: Bring, users: Use
     asked = ask(open_session(site.file), "Who keeps the lamp of Esker?")
     assert users.asked[-1] == "Who keeps the lamp of Esker?"
     assert asked.reply.fitted.passages[0].id == "Esker/1"
-    assert asked.note == ""
+    assert asked.notes == ()
 
 
 def test_the_report_knows_the_users_passages(make_site: MakeSite, bring: Bring, users: Users) -> None:
@@ -253,7 +253,7 @@ def test_ask_falls_back_to_our_index_and_says_so(make_site: MakeSite, bring: Bri
     bring(site)
     asked = ask(open_session(site.file), "Who keeps the lamp of Esker?")
     assert asked.reply.fitted.passages[0].document_id == "Esker.md"
-    assert asked.note == "a question asked here carries no contexts: its passages are from ragraft's own index"
+    assert asked.notes == ("a question asked here carries no contexts: its passages are from ragraft's own index",)
 
 
 def test_questions_that_carry_nothing_are_refused(make_site: MakeSite, bring: Bring, fakes: Fakes) -> None:

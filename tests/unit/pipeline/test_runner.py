@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ragraft.errors import ConfigError, InputError, TrainingError, WorkspaceError
+from ragraft.errors import BackendError, ConfigError, InputError, TrainingError, WorkspaceError
 from ragraft.pipeline import STAGES, Event, changed_keys, open_session, run_table
 from ragraft.workspace import Folder
 
@@ -106,7 +107,9 @@ def test_changed_weights_of_the_base_rerun_what_they_touch(make_site: MakeSite, 
         (other / file.name).write_bytes(file.read_bytes())
     bring(site)
     assert set(bring(site, f"model={other}").values()) == {"unchanged"}  # another place, the same bytes
-    (other / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes() + b"\0")
+    weights = bytearray((other / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (other / "model.safetensors").write_bytes(weights)
     assert bring(site, f"model={other}") == unchanged_down_to("index")
 
 
@@ -195,6 +198,36 @@ def test_dry_says_what_would_run_and_makes_nothing(make_site: MakeSite, bring: B
     assert contents(site.run) == made
 
 
+def test_dry_says_what_would_be_taken_and_goes_on_below_it(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    made = contents(site.run)
+    taken = ("ingest", "index", "examine", "synthesize")
+    other = bring(site, "train.epochs=3", name="longer", dry=True)
+    assert other == {name: "to take" if name in taken else "to run" for name in STAGES}
+    bring(site, "train.epochs=3")
+    back = bring(site, dry=True)
+    assert back == {name: "unchanged" if name in taken else "to take" for name in STAGES}
+    assert not (site.run.parent / "longer" / "10-corpus").exists()
+    assert contents(site.run / "replaced")
+    assert {name: made[name] for name in made if name.startswith("10-")} == {
+        name: content for name, content in contents(site.run).items() if name.startswith("10-")
+    }
+
+
+def test_faults_that_are_known_at_once_are_told_before_anything_runs(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    (site.folder / "questions.jsonl").write_text("{broken\n", encoding="utf-8")
+    with pytest.raises(InputError, match="broken JSON"):
+        bring(site)
+    assert open_session(site.file).at().made == {}
+    assert list(bring(site, last="index")) == ["ingest", "index"]  # these read no questions
+    for setting in ("index.store=x", "retrieve.reranker=x", "train.trainer=x", "evaluate.generator=x"):
+        with pytest.raises(BackendError, match=r"^No backend x in ragraft\.\w+; known: "):
+            bring(make_site(setting), setting)
+    bring(make_site("later"), "evaluate.generator=x", last="index")
+
+
 def test_changed_keys_name_old_and_new(make_site: MakeSite, bring: Bring) -> None:
     site = make_site()
     assert changed_keys(open_session(site.file)) == []
@@ -219,8 +252,9 @@ def test_a_failed_stage_leaves_nothing_that_counts_as_done(make_site: MakeSite, 
     site = make_site()
     questions = site.folder / "questions.jsonl"
     good = questions.read_text("utf-8")
-    questions.write_text("{broken\n", encoding="utf-8")
-    with pytest.raises(InputError, match="broken JSON"):
+    broken = {"id": "q", "question": "Who?", "answers": ["Nobody"], "evidence_ids": ["nowhere"]}
+    questions.write_text(json.dumps(broken) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="have no evidence in these documents"):
         bring(site)
     assert set(open_session(site.file).at().made) == {"ingest", "index"}
     questions.write_text(good, encoding="utf-8")

@@ -303,5 +303,8 @@ def test_no_lesson_at_all_is_told(tmp_path: Path, word_tokenizer: Tokenizer) -> 
     site = Site(tmp_path, word_tokenizer, side("train")[:3])
     with pytest.raises(InputError) as caught:
         site.synthesize(PromptConfig(answer_tokens=8), copies=1, oracle_share=1.0)
-    assert str(caught.value) == f"No lesson could be made from 3 questions; see {site.out.file('rejected.jsonl')}"
+    assert str(caught.value) == (
+        "No lesson could be made from 3 questions (commonest reason, 3 times: the wanted answer is longer than "
+        f"prompt.answer_tokens); all reasons: {site.out.file('rejected.jsonl')}"
+    )
     assert [row["id"] for row in site.rejected()] == [question.id for question in side("train")[:3]]

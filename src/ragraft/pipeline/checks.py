@@ -1,0 +1,75 @@
+"""What can be known to fail before anything runs: said at once, not after hours. Knows the config and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ragraft.config import CONTEXTS, Config
+from ragraft.errors import InputError
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.pipeline.backends import ConfiguredBackends, require
+from ragraft.pipeline.table import questions_of
+from ragraft.workspace import Exam
+
+SHOWN = 5
+
+
+def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tuple[str, ...], *, fetch: bool) -> None:
+    """Raise the error that one of these stages would end with: its files, its backends' names, its models.
+
+    Without `fetch`, models that would have to come from elsewhere are passed over.
+    """
+    for stage, checks in _CHECKS.items():
+        if stage in stages:
+            for check in checks:
+                check(config)
+    if "index" in stages:
+        for source, identify in (
+            (config.model, backends.model_facts),
+            (config.embedder, backends.embedder_identity),
+        ):
+            if fetch or not source.startswith(("hf:", "pypi:")):
+                identify()
+
+
+def check_askable(exam: Exam, builder: PromptBuilder) -> None:
+    """Raise InputError for questions that no prompt could hold: before training, for evaluation would stop at them."""
+    asked = [question for question in exam.questions() if question.side in ("exam", "validation")]
+    too_long = [question.id for question in asked if not builder.fits(question.question.question, [])]
+    if too_long:
+        named = ", ".join(too_long[:SHOWN]) + (" …" if len(too_long) > SHOWN else "")
+        raise InputError(
+            f"{len(too_long)} of {len(asked)} exam and validation questions are longer than prompt.max_tokens and the "
+            f"model's window allow ({builder.max_tokens} tokens with {builder.answer_tokens} for the answer): {named}; "
+            "shorten or remove them, or raise prompt.max_tokens"
+        )
+
+
+def _questions(config: Config) -> None:
+    from ragraft.stages.examine import check_questions
+
+    check_questions(questions_of(config))
+
+
+def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
+    def check(config: Config) -> None:
+        chosen = name(config)
+        if chosen:
+            require(port, chosen, also)
+
+    return check
+
+
+_CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
+    "index": (_named("stores", lambda config: config.index.store),),
+    "examine": (
+        _questions,
+        _named("retrievers", lambda config: config.retrieve.retriever, CONTEXTS),
+        _named("rerankers", lambda config: (config.retrieve.reranker or "").partition("@")[0]),
+    ),
+    "train": (
+        _named("trainers", lambda config: config.train.trainer),
+        _named("launchers", lambda config: config.train.launcher),
+    ),
+    "evaluate": (_named("generators", lambda config: config.evaluate.generator),),
+}

@@ -1,0 +1,222 @@
+"""What to expect of a long stage, from what is made already and what this machine did before.
+
+Gathers sizes from config and artifacts, where those are not made yet from the user's own files; the arithmetic is
+`methods.estimate`, the memory `pipeline.rates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ragraft.config import QuestionFiles
+from ragraft.methods import estimate as arithmetic
+from ragraft.methods.estimate import Estimate, Pace, Work
+from ragraft.pipeline.rates import Measured, Rates
+from ragraft.pipeline.table import At
+from ragraft.records import Side
+from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json
+
+LONG = ("index", "train", "evaluate")
+DEFAULT_WIDTH = 384
+# Below this a measurement tells of opening files, not of the work.
+SHORTEST = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A long stage's work and what to expect of it."""
+
+    stage: str
+    work: Work
+    expected: Estimate
+
+    def record(self, asked: str) -> dict[str, Any]:
+        """As the manifest keeps it; `asked` says with whom answers are shared."""
+        return {**asdict(self.expected), "seconds": round(self.expected.seconds, 1), "asked": asked}
+
+
+@dataclass(frozen=True, slots=True)
+class Really:
+    """What a stage took."""
+
+    worked: float
+    """Seconds that the planned work took, or would have taken."""
+    spent: float
+    """Seconds of them that were really spent in it."""
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """Plans of a run's stages, and what is learnt when they end."""
+
+    at: At
+    runs: Path
+
+    def plan(self, stage: str) -> Plan | None:
+        """What a long stage is to do; None for a short one."""
+        if stage not in LONG:
+            return None
+        measured = self._measured(stage)
+        work = _WORK[stage](self)
+        found = arithmetic.expect(work, measured.pace)
+        tokens = round(found.tokens * measured.tokens)
+        return Plan(stage, work, Estimate(found.seconds, tokens, found.disk, found.guessed))
+
+    def learn(self, plan: Plan, folder: Folder, seconds: float) -> None:
+        """Remember how fast a stage was that ran in one go."""
+        really = _REALLY[plan.stage](self, plan.work, folder, seconds)
+        if really.worked < SHORTEST:
+            return
+        before = self._measured(plan.stage)
+        start = max(seconds - really.spent, 0.0)
+        pace = arithmetic.learn(before.pace, plan.work, seconds=really.worked, start=start)
+        share = really.tokens / max(plan.work.tokens + plan.work.written, 1)
+        self._rates.put(self._key(plan.stage), Measured(pace, share))
+
+    @cached_property
+    def asked(self) -> str:
+        """What decides the base model's answers: runs in which it is equal share them."""
+        made, config = self.at.made, self.at.config
+        inputs = [manifest.fingerprint for name in ("index", "examine") if (manifest := _manifest(made.get(name)))]
+        parts = (config.evaluate, config.prompt, config.retrieve, config.synthesize)
+        return hash_json([inputs, [part.model_dump(mode="json") for part in parts], self._identity("evaluate")])
+
+    @cached_property
+    def _rates(self) -> Rates:
+        from ragraft.models.sources import cache_folder
+
+        return Rates(cache_folder())
+
+    @cached_property
+    def _machine(self) -> Mapping[str, Any]:
+        return self.at.backends.machine_facts()
+
+    def _identity(self, stage: str) -> str:
+        backends, evaluate = self.at.backends, self.at.config.evaluate
+        if stage == "index":
+            return f"{backends.embedder_identity()} for {backends.model_facts()['identity']}"
+        base = str(backends.model_facts()["identity"])
+        return f"{base} {self.at.config.train.tuning}" if stage == "train" else f"{base} {evaluate.generator}"
+
+    def _key(self, stage: str) -> str:
+        return f"{stage} {self._identity(stage)} {self._machine['device']}"
+
+    def _measured(self, stage: str) -> Measured:
+        return self._rates.get(self._key(stage)) or Measured(self._guess(stage))
+
+    def _guess(self, stage: str) -> Pace:
+        here = self._machine["device"] == "cpu"
+        size = self.at.backends.embedder_size() if stage == "index" else self.at.backends.model_size()
+        return arithmetic.first_guess(stage, size.parameters, threads=self._machine["threads"] if here else 0)
+
+    def index_work(self) -> Work:
+        return arithmetic.index_work(
+            self._corpus_bytes(),
+            bytes_per_token=arithmetic.BYTES_PER_TOKEN,
+            chunk_tokens=self.at.config.index.chunk_tokens,
+            width=self.at.backends.embedder_size().width or DEFAULT_WIDTH,
+        )
+
+    def train_work(self) -> Work:
+        settings, size = self.at.config.train, self.at.backends.model_size()
+        whole = settings.tuning == "full"
+        trained = size.parameters if whole else settings.rank * size.adapter
+        return arithmetic.train_work(self._lesson_tokens(), epochs=settings.epochs, trained=trained, kept=trained)
+
+    def evaluate_work(self) -> Work:
+        config = self.at.config
+        settings = config.evaluate
+        questions = self._questions("exam")
+        questions = min(questions, settings.max_questions or questions)
+        shown = {"none": 0, "retrieved": config.retrieve.k, "oracle": 1}
+        models = ["tuned"] if self._base_is_kept() and "tuned" in settings.models else settings.models
+        fewshot = "base-fewshot" in models
+        trial = 2 * settings.shot_questions * fewshot
+        answers = questions * len(settings.contexts) * len(models) + trial
+        passages = sum(shown[context] for context in settings.contexts) * questions * len(models)
+        batches = -(-questions // settings.batch) * len(settings.contexts) * fewshot
+        example = arithmetic.lesson_tokens(settings.shots, passages=2, chunk_tokens=config.index.chunk_tokens)
+        return arithmetic.evaluate_work(
+            answers,
+            shown=(passages + trial * config.retrieve.k) / max(answers, 1),
+            chunk_tokens=config.index.chunk_tokens,
+            answer_tokens=config.prompt.answer_tokens,
+            shots=batches * example,
+        )
+
+    def _base_is_kept(self) -> bool:
+        """Whether finished scores, of this run or a sibling, hold the same questions to the same base."""
+        scores = [*self.runs.glob("*/70-scores"), *self.runs.glob("*/replaced/70-scores-*")]
+        found = (_manifest(Folder(place)) for place in scores)
+        return any(one.estimate["asked"] == self.asked for one in found if one and one.estimate)
+
+    def _corpus_bytes(self) -> int:
+        if "ingest" in self.at.made:
+            return Corpus(self.at.made["ingest"]).bytes()
+        return sum(_bytes(place) for place in self.at.config.documents)
+
+    def _questions(self, side: Side) -> int:
+        if "examine" in self.at.made:
+            return len(Exam(self.at.made["examine"]).questions(side))
+        files, shares = self.at.config.questions, self.at.config.examine.shares
+        if files is None:
+            return 0
+        if isinstance(files, QuestionFiles):
+            return _lines(files.exam) if side == "exam" else _lines(files.lessons)
+        return round(_lines(files) * float(getattr(shares, side)))
+
+    def _lesson_tokens(self) -> int:
+        """Tokens of one copy of the lessons: what an epoch reads, were nothing shared."""
+        if "synthesize" in self.at.made:
+            copies = self.at.config.synthesize.copies
+            return int(Lessons(self.at.made["synthesize"]).counts()["tokens"] / copies)
+        config = self.at.config
+        settings = config.synthesize
+        questions = self._questions("train")
+        lessons = min(questions, settings.max_questions or questions)
+        passages = 1 + sum(settings.distractors) / 2
+        return arithmetic.lesson_tokens(lessons, passages=passages, chunk_tokens=config.index.chunk_tokens)
+
+    def really_indexed(self, work: Work, folder: Folder, seconds: float) -> Really:
+        return Really(seconds, seconds, int(folder.read_json("summary.json")["tokens"]))
+
+    def really_trained(self, work: Work, folder: Folder, seconds: float) -> Really:
+        spent = min(float(Checkpoint(folder).card()["seconds"]), seconds)
+        return Really(spent, spent, work.tokens)
+
+    def really_answered(self, work: Work, folder: Folder, seconds: float) -> Really:
+        meter, planned = self.at.backends.meter, arithmetic.answers_in(work, self.at.config.prompt.answer_tokens)
+        # Kept answers took no time: as if all had been asked that were meant.
+        share = planned / meter.answered if meter.answered else 0.0
+        return Really(meter.seconds * share, meter.seconds, round(meter.tokens * share))
+
+
+_WORK: Mapping[str, Callable[[Foresight], Work]] = {
+    "index": Foresight.index_work,
+    "train": Foresight.train_work,
+    "evaluate": Foresight.evaluate_work,
+}
+_REALLY: Mapping[str, Callable[[Foresight, Work, Folder, float], Really]] = {
+    "index": Foresight.really_indexed,
+    "train": Foresight.really_trained,
+    "evaluate": Foresight.really_answered,
+}
+
+
+def _manifest(folder: Folder | None) -> Any:
+    return folder.manifest() if folder else None
+
+
+def _bytes(place: Path) -> int:
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(bool(line.strip()) for line in lines)

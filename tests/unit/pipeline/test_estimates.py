@@ -1,0 +1,128 @@
+"""What is expected of a run's stages: before anything is made, after, and once this machine was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ragraft.pipeline import STAGES, open_session
+from ragraft.pipeline.estimates import LONG, Foresight, Plan
+from ragraft.pipeline.rates import RATES
+from ragraft.workspace import Folder
+
+if TYPE_CHECKING:
+    from tests.conftest import Site
+    from tests.unit.conftest import Bring
+
+MakeSite = Callable[..., "Site"]
+
+
+def foresight(site: Site, *overrides: str, fresh: bool = False) -> Foresight:
+    session = open_session(site.file, overrides)
+    return Foresight(session.at({} if fresh else None), session.run.runs)
+
+
+def plan(found: Foresight, stage: str) -> Plan:
+    made = found.plan(stage)
+    assert made is not None
+    return made
+
+
+def test_only_long_stages_are_estimated(make_site: MakeSite) -> None:
+    found = foresight(make_site())
+    assert [stage for stage in STAGES if found.plan(stage)] == list(LONG)
+    assert all(plan(found, stage).expected.guessed for stage in LONG)
+
+
+def test_sizes_are_foretold_within_a_factor_of_two(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    before = {stage: plan(foresight(site), stage).work.tokens for stage in LONG}
+    bring(site)
+    after = foresight(site)
+    # The tests' tokenizer of 512 pieces cuts words smaller than a real one, so that only the relation counts.
+    real = {
+        "index": after.really_indexed(plan(after, "index").work, Folder(after.at.made["index"].path), 1.0).tokens,
+        "train": plan(after, "train").work.tokens,
+    }
+    for stage, tokens in real.items():
+        assert tokens / 4 <= before[stage] <= tokens * 4
+    lessons = after.at.made["synthesize"].read_json("counts.json")["tokens"]
+    assert plan(after, "train").work.tokens == lessons, "once lessons are there they are counted; epochs share copies"
+
+
+def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
+    site = make_site()
+    bring(site)
+    found = foresight(site)
+    for stage, seconds in (("index", 40.0), ("train", 100.0)):
+        first = plan(found, stage)
+        found.learn(first, _with_card(found.at.made[stage], seconds), seconds)
+        again = plan(foresight(site), stage).expected
+        assert not again.guessed
+        assert again.seconds == pytest.approx(seconds, rel=0.01)
+    assert (private_cache / RATES).exists()
+    halved = plan(foresight(site, "train.epochs=1"), "train").expected
+    assert halved.seconds == pytest.approx(50.0, rel=0.05)
+
+
+def _with_card(folder: Folder, seconds: float) -> Folder:
+    """The folder as if its work had taken so long."""
+    card = folder.path / "01-raft" / "checkpoint.json"
+    if card.exists():
+        Folder(card.parent).write_json(card.name, {**Folder(card.parent).read_json(card.name), "seconds": seconds})
+    return folder
+
+
+def test_answering_is_measured_by_what_was_really_asked(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    found = foresight(site)
+    whole = plan(found, "evaluate")
+    found.at.backends.meter.answered, found.at.backends.meter.seconds, found.at.backends.meter.tokens = 43, 20.0, 9000
+    found.learn(whole, found.at.made["evaluate"], 25.0)
+    again = plan(foresight(site), "evaluate").expected
+    answered = whole.work.written / 32
+    assert again.seconds == pytest.approx(5.0 + 20.0 * answered / 43, rel=0.01)
+
+
+def test_nothing_is_learnt_from_answers_that_were_kept(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
+    site = make_site()
+    bring(site)
+    found = foresight(site)
+    found.learn(plan(found, "evaluate"), found.at.made["evaluate"], 25.0)
+    assert not (private_cache / RATES).exists()
+
+
+def test_the_base_is_not_asked_again_after_another_training(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    whole = plan(foresight(site), "evaluate").work
+    bring(site)
+    again = plan(foresight(site, "train.epochs=3"), "evaluate").work
+    assert again.written < whole.written / 2
+    other = plan(foresight(site, "train.epochs=3", "retrieve.k=3"), "evaluate").work
+    assert other.written > again.written * 2, "other passages are other prompts"
+
+
+def test_manifests_keep_estimate_and_time(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    for name, folder in open_session(site.file).at().made.items():
+        manifest = folder.manifest()
+        assert manifest is not None
+        if name in LONG:
+            assert manifest.estimate is not None
+            assert manifest.estimate["seconds"] > 0
+            assert manifest.estimate["guessed"] is True
+        else:
+            assert manifest.estimate is None
+
+
+def test_disk_follows_what_is_trained(make_site: MakeSite) -> None:
+    site = make_site()
+    small, large = (plan(foresight(site, f"train.rank={rank}"), "train").expected for rank in (4, 8))
+    whole = plan(foresight(site, "train.tuning=full"), "train").expected
+    assert large.disk == 2 * small.disk
+    assert whole.disk > large.disk
