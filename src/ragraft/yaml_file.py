@@ -57,12 +57,34 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def read_value(text: str) -> Any:
-    """What a text stands for in YAML; raises ValueError where it is none."""
+def apply_override(data: dict[str, Any], override: str) -> list[str]:
+    """Set the value in `data`; the keys that it decides, those of a whole section one by one."""
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set {override}: write it as section.key=value")
+    *parents, last = key.split(".")
+    place = data
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override}: {parent} is no section")
+        place = inner
     try:
-        return yaml.load(text, _Strict)
+        place[last] = yaml.load(value, _Strict)
     except yaml.YAMLError:
-        raise ValueError(text) from None
+        raise ConfigError(f"--set {override}: {value} is not a YAML value") from None
+    return flat_keys({key: place[last]})
+
+
+def flat_keys(data: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The keys of nested mappings as `section.key`."""
+    keys = []
+    for key, value in data.items():
+        if isinstance(value, dict):
+            keys += flat_keys(value, f"{prefix}{key}.")
+        else:
+            keys.append(f"{prefix}{key}")
+    return keys
 
 
 def legal_name(folder: str) -> str:

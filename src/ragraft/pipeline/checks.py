@@ -46,9 +46,9 @@ def check_askable(exam: Exam, builder: PromptBuilder) -> None:
 
 
 def _questions(config: Config) -> None:
-    from ragraft.stages.examine import check_questions
+    from ragraft.stages.examine import read_all
 
-    check_questions(questions_of(config))
+    read_all(questions_of(config))  # raises what examine would
 
 
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:

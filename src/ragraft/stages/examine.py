@@ -97,7 +97,7 @@ def examine(
     Raises InputError when a line of a questions file is broken, when most questions have no evidence in the corpus,
     when the train or the exam side is empty, and when no question gets a passage.
     """
-    asked, warnings = _read(questions)
+    asked, warnings = read_all(questions)
     documents, chunks = list(corpus.documents()), index.chunks()
     places = Places(documents, chunks, corpus.same())
     posed, lost = _locate(asked, places)
@@ -138,11 +138,6 @@ def fingerprint_questions(questions: Path | QuestionFiles) -> str:
     return hash_json({part: hash_file(_existing(path)) for part, path in _files(questions)})
 
 
-def check_questions(questions: Path | QuestionFiles) -> None:
-    """Raise the InputError that `examine` would raise for the files alone."""
-    _read(questions)
-
-
 def _files(questions: Path | QuestionFiles) -> list[tuple[Literal["all", "lessons", "exam"], Path]]:
     if isinstance(questions, QuestionFiles):
         return [("lessons", questions.lessons), ("exam", questions.exam)]
@@ -155,7 +150,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _read(questions: Path | QuestionFiles) -> tuple[list[tuple[Question, bool]], list[str]]:
+def read_all(questions: Path | QuestionFiles) -> tuple[list[tuple[Question, bool]], list[str]]:
     """All questions, each with whether it comes from the exam's own file; and what to warn of."""
     asked: list[tuple[Question, bool]] = []
     warnings = []
