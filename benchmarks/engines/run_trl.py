@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from benchmarks.engines.clock import ENDLESS, Clock, labelled, read_job, read_rows, tell
@@ -29,7 +29,7 @@ def main() -> None:
             model=model,
             args=SFTConfig(output_dir=folder, **_settings(job, longest=max(len(row["ids"]) for row in rows))),
             train_dataset=Dataset.from_list(labelled(rows)),
-            processing_class=_tokenizer(),
+            processing_class=AutoTokenizer.from_pretrained(job["model"], local_files_only=True),
             peft_config=LoraConfig(
                 task_type="CAUSAL_LM",
                 r=job["rank"],
@@ -75,14 +75,6 @@ def _attention(job: dict[str, Any]) -> str:
         return str(job["attention"])
     flash = job["device"] == "cuda" and importlib.util.find_spec("flash_attn") is not None
     return "flash_attention_2" if flash else "sdpa"
-
-
-def _tokenizer() -> Any:
-    """Rows come as ids: of a tokenizer TRL only needs the token that pads."""
-    from tokenizers import Tokenizer, models
-
-    inner = Tokenizer(models.WordLevel({"<pad>": 0, "<unk>": 1}, unk_token="<unk>"))
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token="<pad>", unk_token="<unk>")
 
 
 if __name__ == "__main__":
