@@ -1,0 +1,261 @@
+"""Questions a second of training: ragraft's token trees beside TRL and LLaMA-Factory on the same rows.
+
+    python -m benchmarks.training --quick --json FILE         two cells, at most five minutes
+    python -m benchmarks.training --json FILE                 all cells; two to three hours on two cores
+    python -m benchmarks.training --device cuda --config 1b   a randomly initialised 1B Llama on a GPU
+
+Every system trains LoRA (rank 16, all linear layers) in bf16, without gradient checkpointing, on the same token ids: a
+trunk shared by some questions of 20 tokens with answers of 40, the loss on the answers only. Each run is a process of
+its own whose first steps are left out; a figure is the median over the timed steps of all repeats, between which the
+order of the systems turns round. `flop_bound` says how many times ragraft's floating point operations a system needs
+by arithmetic alone (engines/flops.py). Peers live in environments of their own under the user's cache, made by the
+first run and not counted. Linux and macOS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.engines.environments import LLAMAFACTORY, TRL, Peer, last_words, python_of
+from benchmarks.engines.flops import shape_of
+from benchmarks.engines.measure import Left, Run, Setting, measure, run_module
+from benchmarks.engines.systems import OURS, Cell, System, all_systems
+from benchmarks.engines.table import comparisons, data_of, lines_of, rows_of
+from ragraft.config import DEFAULT_MODEL
+from ragraft.errors import BackendError, ConfigError, RagraftError
+from ragraft.models.sources import resolve
+from ragraft.stages.train import CPU_PACK, PACK
+from ragraft.training.trees import SHORTEST_TRUNK
+
+RANDOM = {
+    "1b": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    },
+    "tiny": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 512,
+    },
+}
+"""Llamas that are made up, with tied embeddings."""
+TRUNKS = {"default": (300, 600, 1500), "1b": (1500,), "tiny": (48,)}
+SHARED = {"default": (1, 2, 5, 8), "1b": (1, 5), "tiny": (1, 5)}
+QUICK_SYSTEMS = (OURS, "trl accumulated", "trl packing", "llamafactory accumulated")
+QUICK_BUDGET, FOREVER = 270.0, 7 * 24 * 3600.0
+"""Seconds for all runs; the quick ones, the probe and what is around them stay under five minutes."""
+Plan = tuple[Cell, list[System]]
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        return _main(_parse(arguments))
+    except RagraftError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+
+
+def _main(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="ragraft-benchmark-") as name:
+        folder = Path(name)
+        setting = _setting(options, folder)
+        plan, left = _with_environments(_plan(options), setting)
+        rate = _product_rate(setting, folder)
+        runs: list[Run] = []
+        budget = QUICK_BUDGET if options.quick else FOREVER
+        for result in measure(plan, setting, repeats=options.repeats, budget=budget, folder=folder):
+            print(_sentence(result), file=sys.stderr)
+            if isinstance(result, Run):
+                runs.append(result)
+            else:
+                left.append(result)
+    shape = shape_of(setting.config)
+    rows = rows_of(runs, shape, setting.rank)
+    compared = comparisons(rows, shape, setting.rank, product_rate=rate)
+    print("\n".join([*lines_of(rows, compared), *(_sentence(one) for one in left)]))
+    if options.json:
+        data = {**data_of(rows, compared), "left_out": [_sentence(one) for one in left]}
+        data |= _facts(options, setting, runs, rate)
+        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    return 0 if rows else 1
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two cells and the main systems, at most five minutes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write rows, comparisons and facts here")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--config", choices=[*TRUNKS], default="default", help="the model; others than default: random")
+    parser.add_argument("--trunks", type=int, nargs="+", metavar="TOKENS")
+    parser.add_argument(
+        "--questions", type=int, nargs="+", metavar="N", help="questions that share a trunk: 1, 2, 5, 8…"
+    )
+    parser.add_argument("--systems", nargs="+", metavar="NAME", help="only these")
+    parser.add_argument("--seconds", type=float, help="of timed steps a run (20; quick: 8), and at least two steps")
+    parser.add_argument("--repeats", type=int, help="runs of every system in every cell (2; quick: 1)")
+    parser.add_argument("--threads", type=int, default=_threads())
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="PEER=PATH", help="an interpreter that has the peer installed"
+    )
+    options = parser.parse_args(arguments)
+    if options.seconds is None:
+        options.seconds = 8.0 if options.quick else 20.0
+    options.repeats = options.repeats or (1 if options.quick else 2)
+    return options
+
+
+def _threads() -> int:
+    """As many as this process may use."""
+    told = os.environ.get("OMP_NUM_THREADS")
+    if told:
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _plan(options: argparse.Namespace) -> list[Plan]:
+    """The cells, and the systems to measure in each."""
+    systems = all_systems(options.device)
+    names = [system.name for system in systems]
+    wanted = options.systems or (QUICK_SYSTEMS if options.quick and options.device == "cpu" else names)
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise ConfigError(f"--systems: {unknown[0]!r} is none of {', '.join(names)}")
+    quick = options.quick and options.config == "default"
+    trunks = options.trunks or ((600,) if quick else TRUNKS[options.config])
+    shared = options.questions or ((5, 1) if quick else SHARED[options.config])
+    if min(trunks) < SHORTEST_TRUNK:
+        raise ConfigError(f"--trunks: {min(trunks)} tokens is shorter than the {SHORTEST_TRUNK} that ragraft shares")
+    if min(shared) < 1:
+        raise ConfigError(f"--questions: {min(shared)} questions on a trunk cannot be; give 1 or more")
+    chosen = [system for system in systems if system.name in wanted]
+    return [(Cell(trunk, questions), chosen) for trunk in trunks for questions in shared]
+
+
+def _with_environments(plan: Sequence[Plan], setting: Setting) -> tuple[list[Plan], list[Left]]:
+    """The plan without what has no environment here, and what was left out of it; makes environments not yet there."""
+    left: list[Left] = []
+    lacking: set[Peer] = set()
+    peers = dict.fromkeys(system.peer for _, systems in plan for system in systems)
+    for peer in [one for one in peers if one and one.name not in setting.pythons]:
+        try:
+            python_of(peer)
+        except BackendError as error:
+            lacking.add(peer)
+            left += [Left(one, cell, str(error)) for cell, systems in plan for one in systems if one.peer == peer]
+    return [(cell, [one for one in systems if one.peer not in lacking]) for cell, systems in plan], left
+
+
+def _setting(options: argparse.Namespace, folder: Path) -> Setting:
+    cuda = options.device == "cuda"
+    model = _random_model(options, folder) if options.config in RANDOM else resolve(DEFAULT_MODEL).path
+    return Setting(
+        model=str(model),
+        config=json.loads((model / "config.json").read_text("utf-8")),
+        device=options.device,
+        threads=options.threads,
+        seconds=options.seconds,
+        least_steps=1 if options.quick else 2,
+        # On a GPU kernels are compiled for the shapes they meet.
+        warm_up=5 if cuda else 1,
+        # A GPU is filled by more: a forward pass of every system then holds about 8,000 tokens.
+        questions=20 if cuda else 4,
+        together=5 if cuda else 4,
+        pack_tokens=PACK if cuda else CPU_PACK,
+        pythons=_pythons(options.python),
+    )
+
+
+def _random_model(options: argparse.Namespace, folder: Path) -> Path:
+    """A folder with a Llama of random weights."""
+    told = {**RANDOM[options.config], "tie_word_embeddings": True, "max_position_embeddings": 8192}
+    given = folder / "llama.json"
+    given.write_text(json.dumps(told), encoding="utf-8")
+    model = folder / "model"
+    command = [sys.executable, "-m", "benchmarks.engines.make_model", str(given), str(model)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise BackendError(f"The {options.config} model cannot be made: {last_words(done.stderr)}")
+    return model
+
+
+def _pythons(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        peer, _, path = one.partition("=")
+        if peer not in (TRL.name, LLAMAFACTORY.name) or not Path(path).is_file():
+            raise ConfigError(
+                f"--python {one}: write {TRL.name}=PATH or {LLAMAFACTORY.name}=PATH of a Python that is there"
+            )
+        found[peer] = path
+    return found
+
+
+def _product_rate(setting: Setting, folder: Path) -> float:
+    """bf16 operations a second of plain products in the model's shapes."""
+    sizes = [setting.config["hidden_size"], setting.config["intermediate_size"]]
+    job = {"device": setting.device, "threads": setting.threads, "sizes": sizes}
+    told = run_module("benchmarks.engines.probe", job, setting, python=sys.executable, folder=folder, timeout=FOREVER)
+    rate = float(told["operations_per_second"])
+    print(f"bf16 products: {rate / 1e12:.3f} TFLOP/s", file=sys.stderr)
+    return rate
+
+
+def _sentence(result: Run | Left) -> str:
+    place = f"{result.system.name}, {result.cell.questions} on {result.cell.trunk} tokens"
+    if isinstance(result, Left):
+        return f"{place}: no figure: {result.why}"
+    steps = result.told["seconds"]
+    return f"{place}: {len(steps)} steps of {result.told['questions']} questions, {median(steps):.2f} s each"
+
+
+def _facts(options: argparse.Namespace, setting: Setting, runs: Sequence[Run], rate: float) -> dict[str, Any]:
+    """With what, on what and how it was measured."""
+    kept = ("device", "threads", "seconds", "least_steps", "warm_up", "questions", "together", "pack_tokens", "rank")
+    return {
+        "settings": {
+            "config": options.config,
+            "repeats": options.repeats,
+            **{key: getattr(setting, key) for key in kept},
+        },
+        "bf16_product_tflops": round(rate / 1e12, 3),
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {run.system.name: run.told["versions"] for run in runs},
+        "runs": [
+            {
+                "system": run.system.name,
+                "trunk_tokens": run.cell.trunk,
+                "questions_per_trunk": run.cell.questions,
+                **{key: value for key, value in run.told.items() if key != "versions"},
+            }
+            for run in runs
+        ],
+    }
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text("utf-8").splitlines() if facts.exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
