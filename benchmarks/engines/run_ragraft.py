@@ -13,7 +13,7 @@ from benchmarks.engines.clock import ENDLESS, Clock, read_job, read_rows, tell
 from ragraft.training.job import Job
 from ragraft.training.loop import make_trainer
 from ragraft.training.network import open_for_tuning
-from ragraft.training.packing import pack_step, plan_steps
+from ragraft.training.packing import pack_step, plan_epochs
 from ragraft.training.progress import Progress
 from ragraft.training.trees import Row, grow_trees, unshared
 
@@ -24,14 +24,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = _job(given, deepest=max(len(row.ids) for row in rows))
         set_seed(job.seed)
-        trees = grow_trees(rows, share=job.share)
+        trees = grow_trees(rows)
         opened = open_for_tuning(job, given["device"], job.max_tokens)
         reshape = (lambda tree: [tree]) if opened.reading.shares else unshared
         pack = partial(pack_step, budget=job.pack_tokens if opened.reading.packs else 1, reshape=reshape)
-        epoch = [pack(chosen) for chosen in plan_steps(trees, batch=job.batch, epochs=1, seed=job.seed)]
+        epoch = [pack(chosen) for chosen in plan_epochs(trees, batch=job.batch, epochs=1, seed=job.seed)[0]]
         steps = epoch * (ENDLESS // len(epoch))
         progress = Progress(Path(folder), resume_step=0)
-        trainer = make_trainer(opened.network, job, steps, device=given["device"], bf16=opened.bf16, progress=progress)
+        trainer = make_trainer(opened, job, steps, device=given["device"], progress=progress, average=None)
         clock = Clock(given)
         trainer.add_callback(clock)
         trainer.train()
