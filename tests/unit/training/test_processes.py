@@ -26,7 +26,7 @@ from ragraft.training.run import run_job
 MakeJob = Callable[..., Path]
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = {"dropout": 0.0, "group": 5, "copies": 2, "batch": 5, "save_every": 1}
-PATIENCE = 300.0
+PATIENCE = 900.0
 LAUNCHED = """
 import sys
 from pathlib import Path
