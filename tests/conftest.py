@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerFast
 
     from ragraft import ports
     from ragraft.records import Prompt
+
+# A busy machine makes no example wrong.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CHATML = (
     "{% for message in messages %}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MakeSite = Callable[..., "Site"]
 COMMAND = [sys.executable, "-c", "from ragraft.cli import main; main()", "run", "--until", "evaluate"]
-PATIENCE = 120.0
+PATIENCE = 900.0
 SETTINGS = {
     "examine": {"recall_at": [2]},
     "synthesize": {"max_questions": 12, "max_validation": 2},
