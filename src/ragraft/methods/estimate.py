@@ -108,7 +108,7 @@ def lesson_tokens(lessons: int, *, passages: float, chunk_tokens: int) -> int:
     return round(lessons * (FRAME_TOKENS + passages * FILLED * chunk_tokens))
 
 
-def train_work(tokens: int, *, epochs: float, trained: int, kept: int) -> Work:
+def train_work(tokens: float, *, epochs: float, trained: int, kept: int) -> Work:
     """To learn lessons of `tokens` in so many passes; `trained` parameters change, `kept` ones are written."""
     points = RESUME_POINTS * WITH_MOMENTS * trained
     return Work(round(tokens * epochs), disk=FLOAT * (kept + points))

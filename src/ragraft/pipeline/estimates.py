@@ -170,13 +170,13 @@ class Foresight:
             return _lines(files.exam) if side == "exam" else _lines(files.lessons)
         return round(_lines(files) * float(getattr(shares, side)))
 
-    def _lesson_tokens(self) -> int:
-        """Tokens of one copy of the lessons: what an epoch reads, were nothing shared."""
-        if "synthesize" in self.at.made:
-            copies = self.at.config.synthesize.copies
-            return int(Lessons(self.at.made["synthesize"]).counts()["tokens"] / copies)
+    def _lesson_tokens(self) -> float:
+        """Tokens that an epoch computes; before the lessons are made, as if they shared nothing."""
         config = self.at.config
         settings = config.synthesize
+        if "synthesize" in self.at.made:
+            # An epoch reads one copy, and what a group's lessons share is read once.
+            return float(Lessons(self.at.made["synthesize"]).counts()["tokens to compute"]) / settings.copies
         questions = self._questions("train")
         lessons = min(questions, settings.max_questions or questions)
         passages = 1 + sum(settings.distractors) / 2

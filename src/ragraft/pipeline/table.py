@@ -261,6 +261,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: [config.examine, config.retrieve.model_copy(update={"k": 0})],
         identity=_questions,
         run=_examine,
+        version=2,
     ),
     Stage(
         name="synthesize",
@@ -270,6 +271,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: [config.synthesize, config.prompt],
         identity=_retrieved,
         run=_synthesize,
+        version=2,
     ),
     Stage(
         name="train",
@@ -279,6 +281,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: [config.train, config.prompt.max_tokens],
         identity=_model,
         run=_train,
+        version=2,
     ),
     Stage(
         name="evaluate",
@@ -288,6 +291,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: [config.evaluate, config.prompt, config.retrieve, config.synthesize],
         identity=lambda at: [_model(at), _retrieved(at)],
         run=_evaluate,
+        version=2,
     ),
     Stage(
         name="report",

@@ -176,8 +176,24 @@ def _counts(
         "distractors dropped for the budget": sum(made.distractors_dropped for made in lessons),
         **{f"oracle at place {place}": n for place, n in sorted(places.items())},
         "tokens": sum(_tokens(made.lesson, builder) for made in lessons),
+        "tokens to compute": _computed([made.lesson for made in lessons], builder),
     }
 
 
 def _tokens(lesson: Lesson, builder: PromptBuilder) -> int:
     return builder.tokenizer.count_prompt(lesson.prompt) + builder.tokenizer.count(lesson.target) + 1
+
+
+def _computed(lessons: Sequence[Lesson], builder: PromptBuilder) -> int:
+    """Tokens that training computes for all copies: a group's documents once, its questions and answers one by one."""
+    read: set[tuple[int, str]] = set()
+    total = 0
+    for lesson in lessons:
+        trunk = (lesson.copy, lesson.group)
+        if lesson.group and trunk in read:
+            last = lesson.prompt.messages[-1].content[lesson.prompt.cut :]
+            total += builder.tokenizer.count(last) + builder.tokenizer.count(lesson.target) + 1
+        else:
+            total += _tokens(lesson, builder)
+        read.add(trunk)
+    return total

@@ -70,7 +70,9 @@ def users(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Users:
     def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
         return (lambda *url: found) if port == "retrievers" else faked(port, name, also)
 
+    known = backends.names
     monkeypatch.setattr(backends, "load", load)
+    monkeypatch.setattr(backends, "names", lambda port: [*known(port), *(["mine"] if port == "retrievers" else [])])
     return found
 
 
