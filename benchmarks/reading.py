@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -75,6 +75,9 @@ class Site:
     """The corpus, its YAML and the figures so far."""
 
     folder: Path
+    target: Path | None = None
+    """Where the figures are written, after each: what was measured stays when the rest is broken off."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
 
     @property
@@ -88,6 +91,14 @@ class Site:
     def note(self, name: str, value: float, unit: str) -> None:
         self.figures.append(Figure(name, round(value, 3), unit))
         print(f"  {name:<44} {value:>12,.2f} {unit}", flush=True)
+        self.write(finished=False)
+
+    def write(self, *, finished: bool) -> None:
+        """Write facts and figures, where asked."""
+        if self.target:
+            rows = [asdict(row) for row in self.figures]
+            made = {"benchmark": "reading", "finished": finished, **self.facts, "rows": rows}
+            self.target.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
     def run(self, what: str, *command: str) -> Ended:
         """Run to the end and note time and memory."""
@@ -105,15 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
     chunks = asked.chunks or (QUICK_CHUNKS if asked.quick else CHUNKS)
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="ragraft-reading-", dir=asked.folder) as folder:
-        site = Site(Path(folder))
-        measure(site, chunks, asked.model)
     shared = load > BUSY * (os.cpu_count() or 1)
     if shared:
-        print(f"Other programs kept this machine busy (load {load:.1f}): wall times are long.")
-    if asked.json:
-        made = {"benchmark": "reading", **_facts(load, shared=shared), "rows": [asdict(row) for row in site.figures]}
-        asked.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        print(f"Other programs keep this machine busy (load {load:.1f}): wall times will be long.")
+    with tempfile.TemporaryDirectory(prefix="ragraft-reading-", dir=asked.folder) as folder:
+        site = Site(Path(folder), asked.json, _facts(load, shared=shared))
+        measure(site, chunks, asked.model)
+    site.write(finished=True)
 
 
 def measure(site: Site, chunks: int, model: str | None) -> None:

@@ -21,6 +21,7 @@ def test_a_small_run_writes_its_figures(tmp_path: Path, tiny_llama: Path) -> Non
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     made = json.loads(target.read_text("utf-8"))
+    assert made["finished"]
     figures = {row["name"]: row["value"] for row in made["rows"]}
     assert figures["chunks"] > 200
     for what in ("first build", "second build", "resumed build", "opening and 20 searches", "examine"):
@@ -43,6 +44,16 @@ def test_the_peak_is_that_of_the_process_itself() -> None:
     large, small = peak(700), peak(1)
     assert large > 0.65
     assert small < large - 0.1, "a later, smaller process has its own"
+
+
+def test_what_was_measured_is_written_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    site = Site(tmp_path, target, {"versions": {"python": "3"}})
+    site.note("chunks", 300.00049, "")
+    wanted = {"versions": {"python": "3"}, "rows": [{"name": "chunks", "value": 300.0, "unit": ""}]}
+    assert json.loads(target.read_text("utf-8")) == {"benchmark": "reading", "finished": False, **wanted}
+    site.write(finished=True)
+    assert json.loads(target.read_text("utf-8")) == {"benchmark": "reading", "finished": True, **wanted}
 
 
 def test_too_much_memory_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
