@@ -18,6 +18,8 @@ from ragraft.models.spans import Span, visible
 
 TINY = Shape(hidden=4, inner=6, layers=3, heads=2, groups=1, width=2, vocabulary=10)
 CELL = Cell(trunk=600, questions=5)
+ENOUGH = 24 * 3600.0
+"""Seconds that no machine needs."""
 
 
 def test_a_rows_operations_are_those_counted_by_hand() -> None:
@@ -151,7 +153,7 @@ def setting(model: Path, **changes: Any) -> Setting:
 def test_ragraft_computes_each_trunk_once(tiny_model: Path, tmp_path: Path) -> None:
     cell = Cell(trunk=40, questions=5)
     plan = [(cell, all_systems("cpu")[:1])]
-    (run,) = measure(plan, setting(tiny_model), repeats=1, budget=600, folder=tmp_path)
+    (run,) = measure(plan, setting(tiny_model), repeats=1, budget=ENOUGH, folder=tmp_path)
     assert isinstance(run, Run), run
     assert run.told["questions"] == 5
     assert len(run.told["seconds"]) == 2
@@ -164,7 +166,7 @@ def test_a_system_that_fails_is_left_out_with_its_last_words_and_not_tried_again
     tiny_model: Path, tmp_path: Path
 ) -> None:
     plan = [(Cell(20, 1), [System("broken", "benchmarks.engines.absent")])]
-    (left,) = measure(plan, setting(tiny_model), repeats=3, budget=600, folder=tmp_path)
+    (left,) = measure(plan, setting(tiny_model), repeats=3, budget=ENOUGH, folder=tmp_path)
     assert isinstance(left, Left)
     assert "No module named benchmarks.engines.absent" in left.why
 
