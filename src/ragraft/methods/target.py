@@ -65,8 +65,15 @@ def reads_back(target: str, shown: Sequence[Passage], oracle: Sequence[str]) -> 
     """Whether a model that answers just so would be understood: its answer, that it is one, and what it cites."""
     parsed = parse(target, "")
     cited = {shown[number - 1].id for number in parsed.citations if 1 <= number <= len(shown)}
-    wanted = bare_answer(target.rpartition("\n")[2].removeprefix(ANSWER))
-    return parsed.answer == wanted and not parsed.abstained and cited == set(oracle)
+    last = target.rpartition("\n")[2].removeprefix(ANSWER)
+    # An answer may have quotation marks of its own, such as a title's.
+    held = all(
+        shown[number - 1].id in oracle and text in shown[number - 1].text
+        if number and number <= len(shown)
+        else number is None and text in last
+        for text, number in parsed.quotes
+    )
+    return held and parsed.answer == bare_answer(last) and not parsed.abstained and cited == set(oracle)
 
 
 def wanted_line(question: Question, texts: Sequence[str] = ()) -> str:
