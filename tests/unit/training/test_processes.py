@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,26 @@ WEIGHTS = "adapter_model.safetensors"
 SETTINGS = {"dropout": 0.0, "group": 5, "copies": 2, "batch": 5, "save_every": 1}
 PATIENCE = 900.0
 LAUNCHED = """
-import sys
-from pathlib import Path
+import os, sys
 from ragraft.backends.launchers.here import HereLauncher
-from ragraft.backends.trainers.transformers import TransformersTrainer
-from ragraft.ports import TrainJob
-HereLauncher().launch(TransformersTrainer().command(TrainJob(Path(sys.argv[1]), 2)))
+from ragraft.ports import Command
+os.environ["VICTIM"] = str(os.getpid())
+HereLauncher().launch(Command(tuple(sys.argv[1:])))
+"""
+# In the third step the first process kills what launched it; all then wait for their end.
+KILLER = """
+import os, signal, sys, time
+from ragraft.training.__main__ import main
+from ragraft.training.progress import Progress
+log = Progress.on_log
+def on_log(self, args, state, control, **kwargs):
+    log(self, args, state, control, **kwargs)
+    if state.global_step == 3:
+        if os.environ["RANK"] == "0":
+            os.kill(int(os.environ.get("VICTIM") or os.getppid()), signal.SIGKILL)
+        time.sleep(10_000)
+Progress.on_log = on_log
+sys.exit(main(sys.argv[1:]))
 """
 pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="gloo")
 
@@ -85,21 +99,22 @@ def test_one_process_writes(two: Path) -> None:
 @pytest.mark.parametrize("killed", ["ragraft", "torchrun"])
 def test_a_killed_launcher_takes_all_with_it_and_the_job_goes_on(make_job: MakeJob, two: Path, killed: str) -> None:
     folder = make_job(**SETTINGS, processes=2, patience=9)
+    script = folder.parent / "killer.py"
+    script.write_text(KILLER, encoding="utf-8")
     command = TransformersTrainer().command(TrainJob(folder, 2))
-    arguments = [sys.executable, "-c", LAUNCHED, str(folder)] if killed == "ragraft" else list(command.arguments)
+    assert command.arguments[-3:-1] == ("-m", "ragraft.training")
+    arguments = [*command.arguments[:-3], str(script), str(folder)]
+    if killed == "ragraft":
+        arguments = [sys.executable, "-c", LAUNCHED, *arguments]
     environment = {**os.environ, **command.environment, "RAGRAFT_FOLLOW_STDIN": "1"}
     process = subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
     )
-    deadline = time.monotonic() + PATIENCE
-    while not list((folder / "steps").glob("checkpoint-*/complete")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
+    assert process.wait(PATIENCE) == -signal.SIGKILL
     # Its output ends when the last process that inherited it has ended.
     process.communicate(timeout=PATIENCE)
-    assert not (folder / "checkpoint.json").exists(), "the kill came too late to prove anything"
+    assert sorted(place.name for place in (folder / "steps").glob("checkpoint-*")) == ["checkpoint-1", "checkpoint-2"]
+    assert not (folder / "checkpoint.json").exists()
     assert launch(folder) == 0
     assert metrics(folder) == metrics(two)
     assert (folder / WEIGHTS).read_bytes() == (two / WEIGHTS).read_bytes()
