@@ -1,0 +1,42 @@
+"""The YAML file as frozen sections, one a stage; every fault is reported at once. Knows no stage's code."""
+
+from ragraft.config.sections import (
+    CONTEXTS,
+    ContextArm,
+    EvaluateConfig,
+    ExamineConfig,
+    IndexConfig,
+    IngestConfig,
+    ModelArm,
+    PromptConfig,
+    ReportConfig,
+    RetrieveConfig,
+    Section,
+    Shares,
+    SynthesizeConfig,
+    TrainConfig,
+)
+from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
+
+__all__ = [
+    "CONTEXTS",
+    "DEFAULT_EMBEDDER",
+    "DEFAULT_MODEL",
+    "Config",
+    "ContextArm",
+    "EvaluateConfig",
+    "ExamineConfig",
+    "IndexConfig",
+    "IngestConfig",
+    "ModelArm",
+    "PromptConfig",
+    "QuestionFiles",
+    "Questions",
+    "ReportConfig",
+    "RetrieveConfig",
+    "Section",
+    "Shares",
+    "SynthesizeConfig",
+    "TrainConfig",
+    "load_config",
+]

