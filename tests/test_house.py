@@ -104,7 +104,11 @@ def test_every_backend_loads_through_its_entry_point(port: str, name: str) -> No
 def test_every_adapter_on_disk_is_registered() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
     registered = {value.partition(":")[0] for group in settings.values() for value in group.values()}
-    helpers = {"ragraft.backends.readers.decoding", "ragraft.backends.generators.roomy_cache"}
+    helpers = {
+        "ragraft.backends.readers.decoding",
+        "ragraft.backends.generators.roomy_cache",
+        "ragraft.backends.generators.scoring",
+    }
     disk = {
         f"ragraft.backends.{file.parent.name}.{file.stem}"
         for file in (PACKAGE / "backends").glob("*/*.py")

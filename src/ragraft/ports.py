@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ragraft.records import Chunk, Completion, Document, Hit, Passage, Prompt, Rejected, Sampling
+from ragraft.records import Chunk, Completion, Document, Hit, LogProbs, Passage, Prompt, Rejected, Sampling
 
 Matrix: TypeAlias = NDArray[np.float32]
 """Embeddings, one row a text: shape (texts, dimensions), float32, rows of length 1."""
@@ -105,6 +105,19 @@ class Generator(Protocol):
         ...
 
 
+class Scorer(Protocol):
+    """Says how likely given texts are to a model. A Generator may be one too; many upstreams can't."""
+
+    def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
+        """One row a text, in order.
+
+        After a prompt the text is the answer, and its last token is the one that ends a turn. Without one (None) the
+        text stands by itself, of any length: where it is longer than the model's window, each token is read after as
+        much of what stands before it as fits.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrainJob:
     """A training job: a folder that holds job.json and the rows, and gets the result."""
@@ -167,6 +180,10 @@ class Backends(Protocol):
 
     def generator(self, model: str) -> Generator:
         """The generator of a model: a source, or a checkpoint's folder."""
+        ...
+
+    def scorer(self, model: str) -> Scorer:
+        """The scorer of a model; raises BackendError where its generator is none."""
         ...
 
     def model_facts(self) -> Mapping[str, Any]:

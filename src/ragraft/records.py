@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -145,6 +146,20 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     finish_reason: Literal["stop", "length"] = "stop"
     prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogProbs:
+    """How likely each token of a given text is to a model, after all that stands before it."""
+
+    token_ids: tuple[int, ...]
+    values: tuple[float, ...]
+    """Natural logarithms, one a token."""
+
+    @property
+    def total(self) -> float:
+        """The logarithm of the whole text's probability."""
+        return math.fsum(self.values)
 
 
 @dataclass(frozen=True, slots=True)

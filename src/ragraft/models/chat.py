@@ -57,6 +57,21 @@ class ChatTokenizer:
         """Token ids of an answer, closed by the token that ends a turn."""
         return [*self._data_ids(target), int(self.tokenizer.eos_token_id)]
 
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a text that is no chat: what opens one for this model, then the text."""
+        return [self._opening, *self._data_ids(text)]
+
+    @property
+    def _opening(self) -> int:
+        """The token after which the model expects a text to begin."""
+        added = self.tokenizer("")["input_ids"]
+        if added:
+            return int(added[0])
+        # Byte-level models of GPT-2's line part their training texts with this, whatever ends a chat's turn.
+        parting = self.tokenizer.added_tokens_encoder.get("<|endoftext|>")
+        known = (parting, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
+        return next(int(token) for token in known if token is not None)
+
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 

@@ -1,4 +1,5 @@
-"""Answers kept by content: model, prompts and sampling. An arm asked twice is computed once, and a killed one goes on.
+"""Answers and scores kept by content: model, prompts and sampling. What is asked twice is computed once, also after a
+kill.
 
 The unit is the batch, because a row's last bits depend on the rows beside it: the same batch always gives the same
 answers, whether it was computed now or before a kill.
@@ -12,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ragraft.errors import WorkspaceError
-from ragraft.ports import Generator
-from ragraft.records import Completion, Message, Prompt, Sampling, to_json
+from ragraft.ports import Generator, Scorer
+from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling, to_json
 from ragraft.workspace import Folder, hash_json
 
 CHARACTERS = 4.4
@@ -41,24 +43,23 @@ class Meter:
 
 
 class KeptAnswers:
-    """A Generator that opens its model only for batches that were never answered."""
+    """A Generator, and a Scorer where its model is one, that opens it only for batches that were never asked."""
 
-    def __init__(self, folder: Path, identity: str, opens: Callable[[], Generator], meter: Meter | None = None) -> None:
+    def __init__(self, folder: Path, identity: str, opens: Callable[[], Any], meter: Meter | None = None) -> None:
         self._folder, self._identity, self._opens = Folder(folder), identity, opens
         self._meter = meter or Meter()
 
     @cached_property
-    def _generator(self) -> Generator:
+    def _model(self) -> Any:
         return self._opens()
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """One completion a prompt, in order."""
         asked = {"model": self._identity, "prompts": [to_json(p) for p in prompts], "sampling": to_json(sampling)}
-        key = hash_json(asked)
-        name = f"{key[:2]}/{key}.json"
+        name = _name(asked)
         kept = self._kept(name)
         if kept is None:
-            generator = self._generator
+            generator: Generator = self._model
             began = time.monotonic()
             found = generator.generate(prompts, sampling)
             self._meter.saw(prompts, found, time.monotonic() - began)
@@ -66,15 +67,31 @@ class KeptAnswers:
             kept = self._folder.read_json(name)
         return [_completion(row) for row in kept]
 
-    def _kept(self, name: str) -> list[dict[str, object]] | None:
+    def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
+        """One row a text, in order."""
+        given = [to_json(prompt) if prompt else None for prompt in prompts]
+        name = _name({"model": self._identity, "scored": given, "texts": list(texts)})
+        kept = self._kept(name)
+        if kept is None:
+            scorer: Scorer = self._model
+            self._folder.write_json(name, [to_json(row) for row in scorer.score(prompts, texts)])
+            kept = self._folder.read_json(name)
+        return [LogProbs(*(tuple(row[key]) for key in ("token_ids", "values"))) for row in kept]
+
+    def _kept(self, name: str) -> list[dict[str, Any]] | None:
         """The batch's answers; None where there are none yet, or where the disk has damaged them."""
         if not self._folder.has(name):
             return None
         try:
-            rows: list[dict[str, object]] = self._folder.read_json(name)
+            rows: list[dict[str, Any]] = self._folder.read_json(name)
         except WorkspaceError:
             return None
         return rows
+
+
+def _name(asked: dict[str, Any]) -> str:
+    key = hash_json(asked)
+    return f"{key[:2]}/{key}.json"
 
 
 def _common_turns(prompts: Sequence[Prompt]) -> Iterator[tuple[Message, ...]]:
@@ -84,7 +101,9 @@ def _common_turns(prompts: Sequence[Prompt]) -> Iterator[tuple[Message, ...]]:
     )
 
 
-def _completion(row: dict[str, object]) -> Completion:
+def _completion(row: dict[str, Any]) -> Completion:
     tuples = ("token_ids", "logprobs")
-    values = {key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in row.items()}
-    return Completion(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {
+        key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in row.items()
+    }
+    return Completion(**values)

@@ -14,7 +14,7 @@ from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, SourceError
 from ragraft.pipeline.answers import KeptAnswers, Meter
 from ragraft.pipeline.passages import CheckedRetriever
-from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Store, Tokenizer, Trainer
+from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Scorer, Store, Tokenizer, Trainer
 
 if TYPE_CHECKING:
     from ragraft.models.size import ModelSize
@@ -97,9 +97,21 @@ class ConfiguredBackends:
 
     def generator(self, model: str) -> Generator:
         """The generator of a model, behind the kept answers."""
+        return self._kept(load("generators", self._config.evaluate.generator), model)
+
+    def scorer(self, model: str) -> Scorer:
+        """The scorer of a model, behind the kept scores. Raises BackendError where its generator cannot score."""
+        name = self._config.evaluate.generator
+        kind = load("generators", name)
+        if not hasattr(kind, "score"):
+            raise BackendError(
+                f"evaluate.generator: {name} cannot score texts, which log-probabilities need; use transformers"
+            )
+        return self._kept(kind, model)
+
+    def _kept(self, kind: Any, model: str) -> KeptAnswers:
         from ragraft.models.load import identify
 
-        kind = load("generators", self._config.evaluate.generator)
         identity = f"{self._config.evaluate.generator} {identify(model)}"
         return KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
 

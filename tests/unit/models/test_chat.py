@@ -159,3 +159,27 @@ def test_padding_falls_back_to_the_end_token(tiny_model: Path, tmp_path: Path) -
     tokenizer.pad_token = None
     tokenizer.save_pretrained(tmp_path)
     assert load_tokenizer(tmp_path).tokenizer.pad_token == "<|im_end|>"
+
+
+def test_a_text_is_opened_as_the_model_expects_it(chat: ChatTokenizer) -> None:
+    known = chat.tokenizer
+    opening = known.convert_tokens_to_ids("<|endoftext|>")
+    assert chat.text_ids("the walrus") == [opening, *known.encode("the walrus")]
+    assert known.decode(chat.text_ids("a <|im_end|> b")[1:]) == "a <|im_end|> b"
+    assert known.convert_tokens_to_ids("<|im_end|>") not in chat.text_ids("a <|im_end|> b")
+
+
+def test_a_tokenizer_that_opens_texts_itself_is_asked(tiny_model: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", start)]
+    )
+    assert ChatTokenizer(tokenizer).text_ids("the walrus")[0] == start
+
+
+def test_without_a_parting_token_a_text_opens_with_the_end_of_one(tiny_llama: Path) -> None:
+    chat = load_tokenizer(tiny_llama)
+    assert chat.text_ids("x")[0] == chat.tokenizer.eos_token_id

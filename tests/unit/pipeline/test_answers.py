@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ragraft.pipeline.answers import KeptAnswers
 from ragraft.ports import Generator
-from ragraft.records import Completion, Message, Prompt, Sampling
+from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling
 
 COMPLETIONS = st.builds(
     Completion,
@@ -96,3 +96,21 @@ def test_a_killed_batch_leaves_nothing(tmp_path: Path) -> None:
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []
     counting = Counting()
     assert KeptAnswers(tmp_path, "m", counting.open).generate(prompts("a"), GREEDY)[0].text == "1: a"
+
+
+def test_scores_are_kept_too(tmp_path: Path) -> None:
+    class Scoring(Counting):
+        def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
+            self.calls += 1
+            return [LogProbs((len(text), self.calls), (-0.125, -1 / 3)) for text in texts]
+
+    counting = Scoring()
+    asked: list[tuple[list[Prompt | None], list[str]]] = [
+        ([None, None], ["a", "bc"]),
+        ([None, None], ["bc", "a"]),
+        ([*prompts("a"), None], ["a", "bc"]),
+    ]
+    found = [KeptAnswers(tmp_path, "m", counting.open).score(*one) for one in asked * 2]
+    assert counting.calls == len(asked)
+    assert found[:3] == found[3:]
+    assert found[0] == [LogProbs((1, 1), (-0.125, -1 / 3)), LogProbs((2, 1), (-0.125, -1 / 3))]

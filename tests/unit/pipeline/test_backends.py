@@ -120,6 +120,15 @@ def test_facts_of_model_and_machine(make_site: MakeSite, tiny_llama: Path) -> No
     assert found.tokenizer.count_prompt(prompt) > found.tokenizer.count("Answer.") > 0
 
 
+def test_a_scorer_is_asked_for_by_ability(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = configured(make_site())
+    (row,) = found.scorer(found.model_facts()["source"]).score([None], ["the lamp of the lamp"])
+    assert row.values[2] > row.values[0]
+    monkeypatch.setattr(module, "load", lambda port, name: object)
+    with pytest.raises(BackendError, match=r"^evaluate\.generator: echo cannot score texts, "):
+        found.scorer(found.model_facts()["source"])
+
+
 def test_generators_of_other_names_share_no_answers(
     make_site: MakeSite, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from ragraft.backends.readers.markdown import MarkdownReader
 from ragraft.backends.readers.plain import PlainReader
 from ragraft.config import IngestConfig
 from ragraft.errors import InputError
-from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Store, Tokenizer, Trainer
+from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Scorer, Store, Tokenizer, Trainer
 from ragraft.stages.ingest import fingerprint_documents, ingest
 from ragraft.workspace import Corpus, Folder
 
@@ -55,6 +55,9 @@ class OnlyReaders:
         raise AssertionError("not ingest's")
 
     def generator(self, model: str) -> Generator:
+        raise AssertionError("not ingest's")
+
+    def scorer(self, model: str) -> Scorer:
         raise AssertionError("not ingest's")
 
     def model_facts(self) -> dict[str, Any]:

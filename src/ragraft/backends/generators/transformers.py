@@ -1,4 +1,4 @@
-"""Answer prompts with a transformers model on this machine. Knows tokens; knows nothing of RAG."""
+"""Answer prompts, or score texts, with a transformers model on this machine. Knows tokens; knows nothing of RAG."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
+from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
 from ragraft.models.load import open_model
-from ragraft.records import Completion, Prompt, Sampling
+from ragraft.records import Completion, LogProbs, Prompt, Sampling
 
 # A shorter common beginning isn't worth a forward pass of its own.
 SHORTEST_PREFIX = 32
@@ -48,6 +50,44 @@ class TransformersGenerator:
             decoded = [one for group in groups for one in self._decode(group, sampling)]
         return [self._completion(row, tokens) for row, tokens in zip(rows, decoded, strict=True)]
 
+    def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
+        """The log-probability of each token of each text; a prompt that all texts share is computed once."""
+        import torch
+
+        from ragraft.models.attention import shared_prefix
+
+        given = [self._given(prompt, text) for prompt, text in zip(prompts, texts, strict=True)]
+        size = min(self._window, WIDEST)
+        parts = [
+            (place, part)
+            for place, row in enumerate(given)
+            for part in ([row] if prompts[place] else windows(row, size))
+        ]
+        values: list[list[float]] = [[] for _ in given]
+        if parts:
+            common = self._common([part.ids for _, part in parts], min(part.start for _, part in parts) - 1)
+            with torch.inference_mode(), shared_prefix(self._prefix(parts[0][1].ids[:common])):
+                found = logprobs(self._network, [part for _, part in parts], common=common)
+            for (place, _), row in zip(parts, found, strict=True):
+                values[place] += row
+        return [LogProbs(row.ids[row.start :], tuple(own)) for row, own in zip(given, values, strict=True)]
+
+    def _given(self, prompt: Prompt | None, text: str) -> Given:
+        if prompt is None:
+            return Given(tuple(self._tokenizer.text_ids(text)), 1)
+        before = self._tokenizer.render(prompt)
+        ids = (*before, *self._tokenizer.target_ids(text))
+        if len(ids) > self._window:
+            raise BackendError(
+                f"A prompt and its answer hold {len(ids)} tokens, more than the model's window of {self._window}; "
+                "lower prompt.max_tokens"
+            )
+        return Given(ids, len(before))
+
+    @property
+    def _window(self) -> int:
+        return int(getattr(self._network.config.get_text_config(), "max_position_embeddings", None) or 2048)
+
     def _completion(self, row: list[int], tokens: list[tuple[int, float]]) -> Completion:
         stopped = bool(tokens) and tokens[-1][0] in self._ends
         kept = tokens[:-1] if stopped else tokens
@@ -72,10 +112,14 @@ class TransformersGenerator:
         from ragraft.models.attention import shared_prefix
 
         chooser = torch.Generator().manual_seed(sampling.seed)
-        common = _common_prefix(rows) if self._shares and len(rows) > 1 else 0
-        common = common if common >= SHORTEST_PREFIX else 0
+        common = self._common(rows, len(rows[0]))
         with shared_prefix(self._prefix(rows[0][:common])):
             return self._continue(rows, common, sampling, chooser)
+
+    def _common(self, rows: Sequence[Sequence[int]], most: int) -> int:
+        """Length of a common beginning, `most` at most, that is worth computing once; else 0."""
+        common = min(most, _common_prefix(rows)) if self._shares and len(rows) > 1 else 0
+        return common if common >= SHORTEST_PREFIX else 0
 
     def _continue(
         self, rows: list[list[int]], common: int, sampling: Sampling, chooser: Any
@@ -112,24 +156,24 @@ class TransformersGenerator:
             ).logits[:, -1]
         return out
 
-    def _prefix(self, ids: list[int]) -> Any:
+    def _prefix(self, ids: Sequence[int]) -> Any:
         """Keys and values of the common beginning, a pair a layer; None without one."""
         if not ids:
             return None
         return [(layer.keys, layer.values) for layer in self._forward(ids, 0).past_key_values.layers]
 
-    def _forward(self, ids: list[int], start: int) -> Any:
+    def _forward(self, ids: Sequence[int], start: int) -> Any:
         """Run tokens that stand at positions from `start` on."""
         import torch
 
-        tokens = torch.tensor([ids], device=self._network.device)
+        tokens = torch.tensor([list(ids)], device=self._network.device)
         places = torch.arange(start, start + len(ids), device=self._network.device)[None]
         return self._network(input_ids=tokens, position_ids=places, use_cache=True, logits_to_keep=1)
 
 
-def _common_prefix(rows: list[list[int]]) -> int:
+def _common_prefix(rows: Sequence[Sequence[int]]) -> int:
     """Length of the beginning that all rows share; at least one token of each row stays outside it."""
-    low, high = min(rows), max(rows)
+    low, high = min(rows, key=tuple), max(rows, key=tuple)
     limit = min(len(row) for row in rows) - 1
     return next((i for i in range(limit) if low[i] != high[i]), limit)
 
