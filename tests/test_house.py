@@ -24,7 +24,7 @@ PORTS = {
     "stores": ["lance", "memory"],
     "rerankers": ["cross-encoder", "overlap"],
     "retrievers": ["http"],
-    "generators": ["echo", "transformers"],
+    "generators": ["echo", "openai", "transformers"],
     "trainers": ["transformers"],
     "launchers": ["here"],
 }

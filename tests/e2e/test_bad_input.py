@@ -26,6 +26,9 @@ Spoil = Callable[["Site"], object]
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
 
+WRITE = ("questions", "FILE", "--by", "model", "--model", "openai:small")
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A row of docs/errors.md: how it comes about, and the command that meets it."""
@@ -196,6 +199,9 @@ CASES = (
     Case("no model to examine", sets(evaluate={"models": []}), RUN),
     Case("recall at depth 0", sets(examine={"recall_at": [0]}), RUN),
     Case("no room beside the answer", sets(prompt={"max_tokens": 64}), RUN),
+    Case("a user's name in the endpoint's URL", sets(endpoint={"url": "https://me:secret@there.test/v1"})),
+    Case("an endpoint for base and tuned model", sets(evaluate={"generator": "openai"}), RUN),
+    Case("a model of an endpoint that the YAML does not name", made(then=lambda site: None), WRITE),
     Case("a mistyped key in --set", command=(*RUN, "--set", "train.epoch=3")),
     Case("a mistyped section in --set", command=(*RUN, "--set", "trian.epochs=3")),
     Case("--set without a value", command=(*RUN, "--set", "train.epochs")),

@@ -207,6 +207,14 @@ def test_set_overrides_the_yaml(tmp_path: Path, override: str, found: tuple[str,
     assert origins[f"{section}.{key}"] == "--set"
 
 
+def test_an_endpoint_has_a_web_address_and_any_body(tmp_path: Path) -> None:
+    text = LEAST + "endpoint: {url: 'http://localhost:8000/v1', body: {max_tokens: null, stop: [x]}}\n"
+    endpoint = load(tmp_path, text).endpoint
+    assert (endpoint.url, endpoint.body) == ("http://localhost:8000/v1", {"max_tokens": None, "stop": ["x"]})
+    with pytest.raises(ConfigError, match=r"endpoint.url: write it as http://HOST:PORT/PATH \(got 'localhost:8000'\)"):
+        load(tmp_path, LEAST + "endpoint: {url: 'localhost:8000'}\n")
+
+
 def test_later_overrides_win(tmp_path: Path) -> None:
     assert load(tmp_path, LEAST, "train.epochs=3", "train.epochs=4").train.epochs == 4
 

@@ -3,6 +3,7 @@
 from ragraft.config.sections import (
     CONTEXTS,
     ContextArm,
+    EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
     IndexConfig,
@@ -24,6 +25,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "Config",
     "ContextArm",
+    "EndpointConfig",
     "EvaluateConfig",
     "ExamineConfig",
     "IndexConfig",

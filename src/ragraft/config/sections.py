@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,6 +14,31 @@ class Section(BaseModel):
     """Settings of one stage; unknown keys are faults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class EndpointConfig(Section):
+    url: str | None = None
+    """An OpenAI-compatible endpoint, for models named openai:MODEL; its key goes into RAGRAFT_ENDPOINT_KEY."""
+    concurrency: int = Field(4, ge=1, le=256)
+    """Requests under way at a time."""
+    body: Mapping[str, Any] = {}
+    """Keys put into every request over ragraft's own; a null leaves one out."""
+    price_read: float = Field(0.0, ge=0)
+    """What a million prompt tokens cost, in your currency: for the costs that are reported."""
+    price_written: float = Field(0.0, ge=0)
+    """What a million answer tokens cost."""
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        return web_address(value)
+
+
+def web_address(value: str | None) -> str | None:
+    """The value; raises ValueError where it is no web address."""
+    if value is not None and not re.match(r"https?://[^/\s]+(/\S*)?$", value):
+        raise ValueError("write it as http://HOST:PORT/PATH")
+    return value
 
 
 class IngestConfig(Section):
@@ -61,9 +87,7 @@ class RetrieveConfig(Section):
     @field_validator("url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/\s]+(/\S*)?$", value):
-            raise ValueError("write it as http://HOST:PORT/PATH")
-        return value
+        return web_address(value)
 
     @model_validator(mode="after")
     def _fits_together(self) -> RetrieveConfig:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator
 
 from ragraft.config.sections import (
+    EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
     IndexConfig,
@@ -56,6 +57,7 @@ class Config(Section):
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
     embedder: str = DEFAULT_EMBEDDER
     """The embedding model, a source like model; or hashing, which needs no model."""
+    endpoint: EndpointConfig = EndpointConfig()
     ingest: IngestConfig = IngestConfig()
     index: IndexConfig = IndexConfig()
     retrieve: RetrieveConfig = RetrieveConfig()
@@ -95,13 +97,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
 
 def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
     """Before anything repeats or saves the config."""
-    section = data.get("retrieve")
-    url = section.get("url") if isinstance(section, dict) else None
-    if isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
-        raise ConfigError(
-            f"{path}: retrieve.url holds a user name or password; leave it out and put a token into the environment "
-            "variable RAGRAFT_RETRIEVER_TOKEN"
-        )
+    for name, what, variable in (
+        ("retrieve", "a token", "RAGRAFT_RETRIEVER_TOKEN"),
+        ("endpoint", "the key", "RAGRAFT_ENDPOINT_KEY"),
+    ):
+        section = data.get(name)
+        url = section.get("url") if isinstance(section, dict) else None
+        if isinstance(url, str) and "@" in url.partition("://")[2].partition("/")[0]:
+            raise ConfigError(
+                f"{path}: {name}.url holds a user name or password; leave it out and put {what} into the environment "
+                f"variable {variable}"
+            )
 
 
 def _describe_faults(path: Path, error: ValidationError) -> str:

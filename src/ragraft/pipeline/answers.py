@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +93,26 @@ class KeptAnswers:
 def _name(asked: dict[str, Any]) -> str:
     key = hash_json(asked)
     return f"{key[:2]}/{key}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrently:
+    """A Generator that asks another one prompt by prompt, several at a time: each answer is kept when it comes."""
+
+    generator: Generator
+    workers: int
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """One completion a prompt, in order; equal prompts are asked once."""
+        different = list(dict.fromkeys(prompts))
+        pool = ThreadPoolExecutor(self.workers)
+        try:
+            found = pool.map(lambda prompt: self.generator.generate([prompt], sampling)[0], different)
+            answers = dict(zip(different, found, strict=True))
+        finally:
+            # After a failure or Ctrl-C what is under way comes to its end and is kept; the rest is not begun.
+            pool.shutdown(cancel_futures=True)
+        return [answers[prompt] for prompt in prompts]
 
 
 def _common_turns(prompts: Sequence[Prompt]) -> Iterator[tuple[Message, ...]]:

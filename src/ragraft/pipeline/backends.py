@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, SourceError
-from ragraft.pipeline.answers import KeptAnswers, Meter
+from ragraft.pipeline.answers import Concurrently, KeptAnswers, Meter
 from ragraft.pipeline.passages import CheckedRetriever
 from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Scorer, Store, Tokenizer, Trainer
 
 if TYPE_CHECKING:
     from ragraft.models.size import ModelSize
     from ragraft.models.sources import ModelFolder
+
+
+ENDPOINT = "openai:"
+"""Before the name of a model that the configured endpoint serves."""
 
 
 class ConfiguredBackends:
@@ -97,6 +102,8 @@ class ConfiguredBackends:
 
     def generator(self, model: str) -> Generator:
         """The generator of a model, behind the kept answers."""
+        if model.startswith(ENDPOINT):
+            return self._remote(model.removeprefix(ENDPOINT))
         return self._kept(load("generators", self._config.evaluate.generator), model)
 
     def scorer(self, model: str) -> Scorer:
@@ -114,6 +121,15 @@ class ConfiguredBackends:
 
         identity = f"{self._config.evaluate.generator} {identify(model)}"
         return KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
+
+    def _remote(self, model: str) -> Generator:
+        """A model behind the configured endpoint; without its URL, an error and no request."""
+        settings = self._config.endpoint
+        kind = load("generators", "openai")
+        made = kind(model, settings.url, settings.body)
+        identity = f"{ENDPOINT}{model} at {settings.url} {json.dumps(dict(settings.body), sort_keys=True)}"
+        # A meter of its own: what a far machine took tells nothing of this one.
+        return Concurrently(KeptAnswers(self._answers, identity, lambda: made), settings.concurrency)
 
     def model_facts(self) -> Mapping[str, Any]:
         """What the base model says of itself: source, path, identity, window."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ragraft.config import CONTEXTS, Config
-from ragraft.errors import InputError
+from ragraft.errors import ConfigError, InputError
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline.backends import ConfiguredBackends, require
 from ragraft.pipeline.table import questions_of
@@ -51,6 +51,14 @@ def _questions(config: Config) -> None:
     read_all(questions_of(config))  # raises what examine would
 
 
+def _opens_models(config: Config) -> None:
+    if config.evaluate.generator == "openai":
+        raise ConfigError(
+            "evaluate.generator: openai opens no base and no tuned model; an endpoint's model is named openai:MODEL "
+            "where it is to write questions"
+        )
+
+
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
     def check(config: Config) -> None:
         chosen = name(config)
@@ -71,5 +79,5 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),
     ),
-    "evaluate": (_named("generators", lambda config: config.evaluate.generator),),
+    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models),
 }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragraft.pipeline.answers import KeptAnswers
+from ragraft.errors import BackendError
+from ragraft.pipeline.answers import Concurrently, KeptAnswers
 from ragraft.ports import Generator
 from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling
 
@@ -114,3 +116,52 @@ def test_scores_are_kept_too(tmp_path: Path) -> None:
     assert counting.calls == len(asked)
     assert found[:3] == found[3:]
     assert found[0] == [LogProbs((1, 1), (-0.125, -1 / 3)), LogProbs((2, 1), (-0.125, -1 / 3))]
+
+
+class Crowd:
+    """Counts how many ask it at a time; fails at a word."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.fails, self.asked, self.most = fails, [], 0
+        self._inside = 0
+        self._lock = threading.Lock()
+        self._met = threading.Barrier(2, timeout=20)
+
+    asked: list[str]
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        (prompt,) = prompts
+        text = prompt.messages[-1].content
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+            self.asked.append(text)
+        try:
+            if text.startswith("meet"):
+                self._met.wait()
+            if text == self.fails:
+                raise BackendError("gone")
+            return [Completion(f"to {text}")]
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+
+def test_several_are_asked_at_a_time_and_answers_keep_their_order() -> None:
+    crowd = Crowd()
+    asked = prompts("meet 1", "meet 2", "a", "meet 1", "b")
+    found = Concurrently(crowd, 2).generate(asked, GREEDY)
+    assert [one.text for one in found] == ["to meet 1", "to meet 2", "to a", "to meet 1", "to b"]
+    assert crowd.most == 2
+    assert sorted(crowd.asked) == ["a", "b", "meet 1", "meet 2"]
+
+
+def test_what_came_before_a_failure_is_kept(tmp_path: Path) -> None:
+    crowd = Crowd(fails="c")
+    kept = Concurrently(KeptAnswers(tmp_path, "m", lambda: crowd), 1)
+    with pytest.raises(BackendError, match="gone"):
+        kept.generate(prompts("a", "b", "c", "d"), GREEDY)
+    assert crowd.asked[:3] == ["a", "b", "c"]  # the worker may have begun the next one
+    crowd.fails, crowd.asked = "", []
+    assert [one.text for one in kept.generate(prompts("a", "b", "c", "d"), GREEDY)] == ["to a", "to b", "to c", "to d"]
+    assert crowd.asked in (["c"], ["c", "d"])

@@ -15,7 +15,7 @@ from ragraft.errors import BackendError, SourceError
 from ragraft.pipeline import backends as module
 from ragraft.pipeline import open_session
 from ragraft.pipeline.backends import ConfiguredBackends, load, names
-from ragraft.records import Message, Passage, Prompt, Sampling
+from ragraft.records import Completion, Message, Passage, Prompt, Sampling
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -141,3 +141,31 @@ def test_generators_of_other_names_share_no_answers(
             found = configured(site, f"evaluate.generator={name}")
             found.generator(found.model_facts()["source"]).generate([prompt], Sampling())
     assert len(fakes.asked) == len(site.answers()) == 2
+
+
+def test_a_model_of_the_endpoint_is_asked_there_and_its_answers_kept(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site()
+    made: list[tuple[Any, ...]] = []
+
+    class Far:
+        def __init__(self, *given: Any) -> None:
+            made.append(given)
+
+        def generate(self, prompts: Any, sampling: Sampling) -> list[Completion]:
+            return [Completion("there", (0,), prompt_tokens=1) for _ in prompts]
+
+    monkeypatch.setattr(module, "load", lambda port, name: Far if (port, name) == ("generators", "openai") else None)
+    asked = [Prompt((Message("user", text),)) for text in ("one?", "two?")]
+    for body in ('{"top_p": 1}', '{"top_p": 1}', "{}"):
+        found = configured(site, "endpoint.url=http://here.test/v1", f"endpoint.body={body}")
+        assert [one.text for one in found.generator("openai:big").generate(asked, Sampling())] == ["there", "there"]
+        assert found.meter.answered == 0, "the meter tells of this machine"
+    assert made == [("big", "http://here.test/v1", {"top_p": 1})] * 2 + [("big", "http://here.test/v1", {})]
+    assert len(site.answers()) == 4, "one file an answer; another body asks anew"
+
+
+def test_no_endpoint_is_asked_unless_the_yaml_names_one(make_site: MakeSite) -> None:
+    with pytest.raises(BackendError, match=r"^openai:big needs endpoint.url in the YAML"):
+        configured(make_site()).generator("openai:big")
