@@ -25,7 +25,7 @@ def main() -> None:
         job = _job(given, deepest=max(len(row.ids) for row in rows))
         set_seed(job.seed)
         trees = grow_trees(rows)
-        opened = open_for_tuning(job, given["device"], job.max_tokens)
+        opened = open_for_tuning(job, Path(given["model"]), given["device"], job.max_tokens)
         reshape = (lambda tree: [tree]) if opened.reading.shares else unshared
         pack = partial(pack_step, budget=job.pack_tokens if opened.reading.packs else 1, reshape=reshape)
         epoch = [pack(chosen) for chosen in plan_epochs(trees, batch=job.batch, epochs=1, seed=job.seed)[0]]
@@ -53,6 +53,8 @@ def _job(given: dict[str, Any], deepest: int) -> Job:
         base=given["model"],
         base_identity="",
         base_folder=given["model"],
+        after=None,
+        after_identity=None,
         method="benchmark",
         lessons="",
         validation="",

@@ -74,7 +74,7 @@ for _name, _help in {
     "ingest": "Read the documents, and stop there.",
     "index": "Up to the index: cut, embed and store the chunks.",
     "examine": "Up to the exam: place the questions, measure retrieval.",
-    "synthesize": "Up to the lessons: RAFT rows from the train side.",
+    "synthesize": "Up to the lessons: rows of train.method from the train side.",
     "train": "Up to the checkpoint: tune the model.",
     "evaluate": "Up to the scores: ask the exam under every condition.",
     "report": "Up to the report: the table and the page.",

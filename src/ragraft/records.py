@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 Side = Literal["train", "validation", "calibration", "exam"]
-Kind = Literal["oracle", "no-oracle", "unanswerable", "silent"]
-"""Silent: a “no” that rests on what the documents lack, so that no lesson can show evidence of it."""
+Kind = Literal["oracle", "no-oracle", "unanswerable", "silent", "closed-book", "retrieved", "text"]
+"""Silent: a “no” that rests on what the documents lack, so that no lesson can show evidence of it. Closed-book shows no
+documents, retrieved those that retrieval found, whatever they hold. Text asks nothing: it is learned whole."""
 SIDES: tuple[Side, ...] = ("train", "validation", "calibration", "exam")
 
 T = TypeVar("T")
@@ -164,10 +165,15 @@ class LogProbs:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A training row: a prompt as the model will meet it, and the wanted answer."""
+    """A training row: a prompt as the model will meet it, and the wanted answer.
+
+    A prompt without messages makes `target` a plain text: no chat form stands around it, no token closes it, and all of
+    it is learned.
+    """
 
     id: str
     question_id: str
+    """The question that it asks; empty for a text."""
     kind: Kind
     prompt: Prompt
     target: str
@@ -175,9 +181,10 @@ class Lesson:
     """Ids of the passages in the order shown."""
     oracle: tuple[str, ...] = ()
     group: str = ""
-    """Lessons of one group and copy show the same documents in the same order: training reads these once."""
+    """Lessons of one group and copy are learned in one step, and training reads what they begin with alike once: in
+    RAFT's the same documents in the same order."""
     copy: int = 0
-    """Which of the question's lessons this is; each has other distractors and another order."""
+    """Which of the question's lessons this is; epochs take the copies in turn."""
 
 
 @dataclass(frozen=True, slots=True)

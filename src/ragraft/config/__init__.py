@@ -15,8 +15,8 @@ from ragraft.config.sections import (
     Section,
     Shares,
     SynthesizeConfig,
-    TrainConfig,
 )
+from ragraft.config.training import MethodName, StepConfig, TrainConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ExamineConfig",
     "IndexConfig",
     "IngestConfig",
+    "MethodName",
     "ModelArm",
     "PromptConfig",
     "QuestionFiles",
@@ -38,6 +39,7 @@ __all__ = [
     "RetrieveConfig",
     "Section",
     "Shares",
+    "StepConfig",
     "SynthesizeConfig",
     "TrainConfig",
     "load_config",

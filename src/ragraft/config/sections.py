@@ -177,56 +177,6 @@ class SynthesizeConfig(Section):
         return self
 
 
-class TrainConfig(Section):
-    tuning: Literal["lora", "rslora", "dora", "qlora", "full"] = "lora"
-    """Adapters on all linear layers (LoRA; rank-stabilised; weight-decomposed; on 4-bit weights), or all parameters."""
-    rank: int = Field(32, ge=1)
-    """LoRA rank."""
-    alpha: float | None = Field(None, gt=0)
-    """LoRA scale; twice the rank when left out."""
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """LoRA dropout."""
-    learning_rate: float | None = Field(None, gt=0)
-    """Peak rate; 5e-4 for adapters and 5e-5 for all parameters when left out."""
-    epochs: float = Field(2.0, gt=0)
-    """Passes over the questions."""
-    batch: int = Field(8, ge=1)
-    """Questions in an optimizer step; a group is never torn, so that a step can hold a few more."""
-    pack_tokens: int | None = Field(None, ge=16)
-    """Tokens in a forward pass; 2048 on a CPU and 8192 elsewhere when left out. A longer lesson gets its own."""
-    share: bool = True
-    """False reads each lesson by itself, as other trainers do: the same loss and weights, more work."""
-    mean: Literal["token", "row"] = "token"
-    """Whether each learned token or each lesson weighs alike in a step's loss."""
-    warmup: float = Field(0.05, ge=0, lt=1)
-    """Share of the steps in which the rate rises; a cosine follows."""
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    checkpointing: bool = False
-    """Compute activations again for the backward pass: a third more work, much less memory."""
-    patience: int | None = Field(None, ge=1)
-    """Stop after so many epochs without a lower validation loss, and keep the best epoch; null trains to the end."""
-    average: float | None = Field(None, gt=0, lt=1)
-    """Keep the exponential average of the weights, with this decay a step; null keeps the weights themselves."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """bf16 where the processor has it."""
-    save_every: int = Field(20, ge=1)
-    """Optimizer steps between two resume points."""
-    seed: int = 0
-    processes: int = Field(1, ge=1)
-    """Training processes on this machine, one a GPU; the loss and the weights are those of one process."""
-    trainer: str = "transformers"
-    """Backend that says what a training process runs."""
-    launcher: str = "here"
-    """Backend that says where it runs."""
-
-    @model_validator(mode="after")
-    def _one_end(self) -> TrainConfig:
-        if self.patience is not None and self.average is not None:
-            raise ValueError("patience keeps the best epoch's weights and average their mean; set one of them")
-        return self
-
-
 ModelArm = Literal["base", "base-fewshot", "tuned"]
 ContextArm = Literal["none", "retrieved", "oracle"]
 

@@ -20,8 +20,8 @@ from ragraft.config.sections import (
     RetrieveConfig,
     Section,
     SynthesizeConfig,
-    TrainConfig,
 )
+from ragraft.config.training import StepChange, TrainConfig
 from ragraft.errors import ConfigError
 from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
 
@@ -38,6 +38,7 @@ class QuestionFiles(Section):
 
 # Tagged, so that a fault is told of the form that was written and not of both.
 _ONE_FILE, _TWO_FILES = "(one file)", "(two files)"
+_KEY = "[key]"  # pydantic's mark of a mapping's key
 Questions = Annotated[
     Annotated[Path, Tag(_ONE_FILE)] | Annotated[QuestionFiles, Tag(_TWO_FILES)],
     Discriminator(lambda value: _TWO_FILES if isinstance(value, dict | QuestionFiles) else _ONE_FILE),
@@ -67,6 +68,11 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+
+    def lesson_settings(self) -> dict[str, Section]:
+        """The sections of the chain's methods that have one of their own, named like the method."""
+        own = {method: method.replace("-", "_") for method in self.train.method}
+        return {method: getattr(self, key) for method, key in own.items() if key in type(self).model_fields}
 
     @field_validator("documents", mode="before")
     @classmethod
@@ -113,7 +119,7 @@ def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
 def _describe_faults(path: Path, error: ValidationError) -> str:
     lines = []
     for fault in error.errors():
-        where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES))
+        where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES, _KEY))
         dotted = ".".join(where) or "the file"
         if fault["type"] == "extra_forbidden":
             lines.append(f"{dotted}: unknown{_suggest(where)}")
@@ -126,7 +132,10 @@ def _describe_faults(path: Path, error: ValidationError) -> str:
 
 def _suggest(where: tuple[str, ...]) -> str:
     section: type[BaseModel] = Config
-    for part in where[:-1]:
+    parents = where[:-1]
+    if where[:2] == ("train", "steps"):  # a mapping by method, and no section itself
+        section, parents = StepChange, where[3:-1]
+    for part in parents:
         annotation = section.model_fields[part].annotation if part in section.model_fields else None
         annotation = QuestionFiles if part == "questions" else annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

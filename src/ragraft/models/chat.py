@@ -35,7 +35,7 @@ class ChatTokenizer:
         return len(self._data_ids(text))
 
     def count_prompt(self, prompt: Prompt) -> int:
-        return len(self.render(prompt))
+        return len(self.render(prompt)) if prompt.messages else len(self.text_ids(""))
 
     def render(self, prompt: Prompt) -> list[int]:
         """Token ids of the prompt up to where the answer begins.

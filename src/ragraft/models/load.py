@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,34 +46,45 @@ def is_checkpoint(model: str) -> bool:
     return not model.startswith(("hf:", "pypi:")) and (Path(model) / CHECKPOINT_FILE).exists()
 
 
-def base_of(model: str) -> tuple[str, Path | None]:
-    """A checkpoint's base source and its own folder; for a source, itself and None."""
+def base_of(model: str) -> tuple[str, list[Path]]:
+    """A checkpoint's base source, and the folders tuned on it one after another, its own last; a source has none."""
     if not is_checkpoint(model):
-        return model, None
-    card = json.loads((Path(model) / CHECKPOINT_FILE).read_text(encoding="utf-8"))
-    return str(card["base"]), Path(model)
+        return model, []
+    folder = Path(model)
+    card = json.loads((folder / CHECKPOINT_FILE).read_text(encoding="utf-8"))
+    source, chain = str(card["base"]), [folder]
+    if card.get("after"):
+        before = folder.parent / card["after"]
+        if not is_checkpoint(str(before)):
+            raise SourceError(f"{folder} was tuned on {before}, which is gone; train again, or bring that folder back")
+        chain = [*base_of(str(before))[1], folder]
+    return source, chain
 
 
 def open_model(model: str, *, precision: Precision = "auto", device: str | None = None) -> tuple[Any, ChatTokenizer]:
     """The model ready to generate (adapters merged in, evaluation mode) and its tokenizer."""
-    import torch
-
     from ragraft.models.attention import use_cpu_attention
 
-    source, checkpoint = base_of(model)
+    source, chain = base_of(model)
     device = device or pick_device()
     folder = resolve(source).path
-    if checkpoint and (checkpoint / ADAPTER_FILE).exists():
-        network = load_network(folder, torch.float32)
+    network = load_merged(folder, chain).to(device=device, dtype=pick_dtype(precision, device)).eval()
+    use_cpu_attention(network)
+    return network, load_tokenizer(folder)
+
+
+def load_merged(base: Path, chain: Sequence[Path]) -> Any:
+    """The network in `base`, or what the checkpoints in `chain` made of it one after another; float32, on the CPU."""
+    import torch
+
+    whole = [place for place in chain if not (place / ADAPTER_FILE).exists()]  # such a one holds all that came before
+    network = load_network(whole[-1] if whole else base, torch.float32)
+    for adapter in chain[chain.index(whole[-1]) + 1 :] if whole else chain:
         from peft import PeftModel
 
         # Merged in float32, then narrowed once: merging in bf16 would round the adapter away.
-        network = PeftModel.from_pretrained(network, checkpoint).merge_and_unload()
-    else:
-        network = load_network(checkpoint or folder, torch.float32)
-    network = network.to(device=device, dtype=pick_dtype(precision, device)).eval()
-    use_cpu_attention(network)
-    return network, load_tokenizer(folder)
+        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+    return network
 
 
 def load_network(folder: Path, dtype: torch.dtype, quantized: Any = None) -> Any:
@@ -136,10 +148,7 @@ def save_merged(model: str, target: Path) -> None:
 
 
 def identify(model: str) -> str:
-    """What changes when a model's answers would: the identity of its base and of a checkpoint's own weights."""
-    source, checkpoint = base_of(model)
-    identity = resolve(source).identity
-    if checkpoint is None:
-        return identity
-    weights = sorted(checkpoint.glob("*.safetensors"))
-    return " ".join([identity, *(hash_cached(file) for file in weights)])
+    """What changes when a model's answers would: the identity of its base and of all weights tuned on it."""
+    source, chain = base_of(model)
+    weights = [file for folder in chain for file in sorted(folder.glob("*.safetensors"))]
+    return " ".join([resolve(source).identity, *(hash_cached(file) for file in weights)])

@@ -101,7 +101,8 @@ class Foresight:
         if stage == "index":
             return f"{backends.embedder_identity()} for {backends.model_facts()['identity']}"
         base = str(backends.model_facts()["identity"])
-        return f"{base} {self.at.config.train.tuning}" if stage == "train" else f"{base} {evaluate.generator}"
+        tunings = "+".join(step.tuning for step in self.at.config.train.chain().values())
+        return f"{base} {tunings}" if stage == "train" else f"{base} {evaluate.generator}"
 
     def _key(self, stage: str) -> str:
         return f"{stage} {self._identity(stage)} {self._machine['device']}"
@@ -123,10 +124,13 @@ class Foresight:
         )
 
     def train_work(self) -> Work:
-        settings, size = self.at.config.train, self.at.backends.model_size()
-        whole = settings.tuning == "full"
-        trained = size.parameters if whole else settings.rank * size.adapter
-        return arithmetic.train_work(self._lesson_tokens(), epochs=settings.epochs, trained=trained, kept=trained)
+        """All methods of the chain; what an earlier one wrote stays, and only one has resume points at a time."""
+        size = self.at.backends.model_size()
+        steps = []
+        for step, tokens in zip(self.at.config.train.chain().values(), self._lesson_tokens(), strict=True):
+            trained = size.parameters if step.tuning == "full" else step.rank * size.adapter
+            steps.append(arithmetic.train_work(tokens, epochs=step.epochs, trained=trained, kept=trained))
+        return Work(sum(work.tokens for work in steps), disk=sum(work.disk for work in steps))
 
     def evaluate_work(self) -> Work:
         config = self.at.config
@@ -170,23 +174,31 @@ class Foresight:
             return _lines(files.exam) if side == "exam" else _lines(files.lessons)
         return round(_lines(files) * float(getattr(shares, side)))
 
-    def _lesson_tokens(self) -> float:
-        """Tokens that an epoch computes; before the lessons are made, as if they shared nothing."""
+    def _lesson_tokens(self) -> list[float]:
+        """Tokens that an epoch of each method computes; before the lessons are made, as if they shared nothing."""
         config = self.at.config
         settings = config.synthesize
         if "synthesize" in self.at.made:
             # An epoch reads one copy, and what a group's lessons share is read once.
-            return float(Lessons(self.at.made["synthesize"]).counts()["tokens to compute"]) / settings.copies
+            counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
+            return [float(one["tokens to compute"]) / one["copies"] for one in counts]
         questions = self._questions("train")
         lessons = min(questions, settings.max_questions or questions)
-        passages = 1 + sum(settings.distractors) / 2
-        return arithmetic.lesson_tokens(lessons, passages=passages, chunk_tokens=config.index.chunk_tokens)
+        passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
+        return [
+            arithmetic.lesson_tokens(
+                lessons,
+                passages=passages.get(method, 1 + sum(settings.distractors) / 2),
+                chunk_tokens=config.index.chunk_tokens,
+            )
+            for method in config.train.method
+        ]
 
     def really_indexed(self, work: Work, folder: Folder, seconds: float) -> Really:
         return Really(seconds, seconds, int(folder.read_json("summary.json")["tokens"]))
 
     def really_trained(self, work: Work, folder: Folder, seconds: float) -> Really:
-        spent = min(float(Checkpoint(folder).card()["seconds"]), seconds)
+        spent = min(sum(float(card["seconds"]) for card in Checkpoint(folder).cards().values()), seconds)
         return Really(spent, spent, work.tokens)
 
     def really_answered(self, work: Work, folder: Folder, seconds: float) -> Really:

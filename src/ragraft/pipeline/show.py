@@ -27,14 +27,16 @@ def show(session: Session, artifact: str, limit: int) -> Any:
 
 def _rows(artifact: str, folder: Folder, limit: int) -> Any:
     if artifact == "checkpoint":
-        return Checkpoint(folder).card()
+        return Checkpoint(folder).told()
     if artifact == "report":
         return Report(folder).data()
+    if artifact == "lessons":
+        steps = Lessons(folder).steps()
+        return [{"step": name, **to_json(row)} for name, step in steps.items() for row in step.train()[:limit]]
     rows: dict[str, Any] = {
         "corpus": lambda: Corpus(folder).documents(),
         "index": lambda: Index(folder).chunks(),
         "exam": lambda: Exam(folder).questions(),
-        "lessons": lambda: Lessons(folder).train(),
         "scores": lambda: Scorecard(folder).answers(),
     }
     return [to_json(row) for row in islice(rows[artifact](), limit)]

@@ -99,17 +99,19 @@ def questions_of(config: Config) -> Path | QuestionFiles:
 
 def _synthesize(at: At, out: Folder) -> object:
     from ragraft.pipeline.checks import check_askable
-    from ragraft.stages.synthesize import synthesize
+    from ragraft.stages.synthesize import Finders, synthesize
 
-    exam, prompts = Exam(at.made["examine"]), builder(at)
+    exam, prompts, config = Exam(at.made["examine"]), builder(at), at.config
     check_askable(exam, prompts)
     return synthesize(
+        Corpus(at.made["ingest"]),
         Index(at.made["index"]),
         exam,
-        settings=at.config.synthesize,
-        prompt=at.config.prompt,
-        retrieve=at.config.retrieve,
-        finder=finder(at, reranked=False),
+        methods={method: config.lesson_settings().get(method) for method in config.train.method},
+        settings=config.synthesize,
+        prompt=config.prompt,
+        retrieve=config.retrieve,
+        finders=Finders(candidates=finder(at, reranked=False), shown=finder(at)),
         builder=prompts,
         out=out,
     )
@@ -156,6 +158,7 @@ def _report(at: At, out: Folder) -> object:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": at.config.model_dump(mode="json"),
         "passages": _passages(at),
+        "method": "+".join(at.config.train.method),
     }
     return report(
         Scorecard(at.made["evaluate"]),
@@ -219,6 +222,22 @@ def builder(at: At) -> Any:
     )
 
 
+def _lesson_settings(config: Config) -> list[Any]:
+    """What decides the lessons: how many passages the reader sees only where a method shows those."""
+    from ragraft.methods.teaching.table import METHODS
+
+    methods = config.train.method
+    own = {method: section.model_dump(mode="json") for method, section in config.lesson_settings().items()}
+    k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
+    return [config.synthesize, config.prompt, list(methods), own, k]
+
+
+def _training_settings(config: Config) -> list[Any]:
+    train = config.train
+    steps = {method: step.model_dump(mode="json") for method, step in train.chain().items()}
+    return [list(steps.items()), train.processes, train.trainer, train.launcher, config.prompt.max_tokens]
+
+
 def _nothing(at: At) -> None:
     return None
 
@@ -267,21 +286,21 @@ TABLE: tuple[Stage, ...] = (
         name="synthesize",
         asks="What would teach it, without leaking the exam?",
         place=Place("50-lessons", versioned=False),
-        needs=("index", "examine"),
-        settings=lambda config: [config.synthesize, config.prompt],
+        needs=("ingest", "index", "examine"),
+        settings=_lesson_settings,
         identity=_retrieved,
         run=_synthesize,
-        version=2,
+        version=3,
     ),
     Stage(
         name="train",
         asks="Teach it.",
         place=Place("60-checkpoint", versioned=False),
         needs=("synthesize",),
-        settings=lambda config: [config.train, config.prompt.max_tokens],
+        settings=_training_settings,
         identity=_model,
         run=_train,
-        version=2,
+        version=3,
     ),
     Stage(
         name="evaluate",

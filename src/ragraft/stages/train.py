@@ -1,26 +1,26 @@
-"""Tune the base model on the lessons. Reads Lessons; writes Checkpoint.
+"""Tune the base model on the lessons, method after method. Reads Lessons; writes Checkpoint.
 
 Knows settings and a job's form; the training itself is a process behind the Trainer and Launcher ports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from ragraft.config import PromptConfig, TrainConfig
+from ragraft.config import PromptConfig, StepConfig, TrainConfig
 from ragraft.errors import TrainingError
 from ragraft.ports import Backends, TrainJob
-from ragraft.workspace import Checkpoint, Folder, Lessons, hash_file
+from ragraft.workspace import Checkpoint, Folder, Lessons, LessonSet, hash_file, step_folder
 
-METHOD = "raft"
 JOB = "job.json"
 CARD = "checkpoint.json"
 # LoRA's best rate is about ten times that of all parameters (Biderman et al. 2024; Schulman 2025).
 ADAPTER_RATE, FULL_RATE = 5e-4, 5e-5
 AS_SET = (
     *("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm"),
-    *("checkpointing", "patience", "average", "precision", "save_every", "seed", "processes"),
+    *("checkpointing", "patience", "average", "precision", "save_every", "seed"),
 )
 # Enough to fill the processor; more only takes memory.
 CPU_PACK, PACK = 2048, 8192
@@ -29,39 +29,50 @@ CPU_PACK, PACK = 2048, 8192
 def train(
     lessons: Lessons, *, settings: TrainConfig, prompt: PromptConfig, backends: Backends, out: Folder
 ) -> Checkpoint:
-    """Run the training process, or let it go on after a kill. Raises TrainingError when it leaves no checkpoint."""
-    work = out.folder(f"01-{METHOD}")
-    if not work.has(JOB):
-        work.write_json(JOB, _job(lessons, settings, prompt, {**backends.model_facts(), **backends.machine_facts()}))
-    if not work.has(CARD):
-        outcome = backends.launcher.launch(backends.trainer.command(TrainJob(work.path, settings.processes)))
-        if outcome.returncode or not work.has(CARD):
-            raise TrainingError(
-                f"Training stopped before its end ({outcome.message or 'no checkpoint was written'}); "
-                "the same command goes on from the last resume point"
-            )
-    card = work.read_json(CARD)
-    loss = card["validation_loss"]
-    out.write_json(
-        "summary.json",
-        {
-            "steps": card["steps"],
-            "tokens": card["tokens"],
-            "sharing": card["sharing"],
-            "minutes": round(card["seconds"] / 60, 1),
-            "validation loss": None if loss is None else round(loss, 3),
-        },
-    )
-    return Checkpoint(out)
+    """Learn each method's lessons in turn, each starting from what the one before made; goes on after a kill.
+
+    Raises TrainingError when a method leaves no checkpoint.
+    """
+    given = lessons.steps()
+    facts: Mapping[str, Any] = {
+        **backends.model_facts(),
+        **backends.machine_facts(),
+        "processes": settings.processes,
+        "max_tokens": prompt.max_tokens,
+    }
+    before: Folder | None = None
+    for number, (method, step) in enumerate(settings.chain().items(), start=1):
+        work = out.folder(step_folder(number, method))
+        if not work.has(JOB):
+            work.write_json(JOB, _job(method, given[work.path.name], step, base=facts, before=before))
+        if not work.has(CARD):
+            _launch(work, settings.processes, backends)
+        before = work
+    made = Checkpoint(out)
+    out.write_json("summary.json", _summary(list(made.cards().values()), "+".join(settings.method)))
+    return made
 
 
-def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Mapping[str, Any]) -> dict[str, Any]:
+def _launch(work: Folder, processes: int, backends: Backends) -> None:
+    outcome = backends.launcher.launch(backends.trainer.command(TrainJob(work.path, processes)))
+    if outcome.returncode or not work.has(CARD):
+        raise TrainingError(
+            f"Training stopped before its end ({outcome.message or 'no checkpoint was written'}); "
+            "the same command goes on from the last resume point"
+        )
+
+
+def _job(
+    method: str, lessons: LessonSet, settings: StepConfig, *, base: Mapping[str, Any], before: Folder | None
+) -> dict[str, Any]:
     """All that decides the weights, settled now: a resumed job must not see other defaults."""
     return {
         "base": base["source"],
         "base_identity": base["identity"],
         "base_folder": base["path"],
-        "method": METHOD,
+        "after": None if before is None else before.path.name,
+        "after_identity": None if before is None else _identity(before.path),
+        "method": method,
         "lessons": str(lessons.folder.file("lessons.jsonl")),
         "validation": str(lessons.folder.file("validation.jsonl")),
         "data": hash_file(lessons.folder.file("lessons.jsonl")),
@@ -70,5 +81,25 @@ def _job(lessons: Lessons, settings: TrainConfig, prompt: PromptConfig, base: Ma
         "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
         "pack_tokens": settings.pack_tokens or (CPU_PACK if base["device"] == "cpu" else PACK),
         "threads": base["threads"],
-        "max_tokens": min(prompt.max_tokens, base["window"]),
+        "processes": base["processes"],
+        "max_tokens": min(base["max_tokens"], base["window"]),
+    }
+
+
+def _identity(folder: Path) -> str:
+    """A digest of each file of weights; what they were made on stands in the card beside them."""
+    return " ".join(hash_file(file) for file in sorted(folder.glob("*.safetensors")))
+
+
+def _summary(cards: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any]:
+    """Steps, tokens and minutes of all methods; the last one's loss."""
+    last = cards[-1]
+    loss = last["validation_loss"]
+    return {
+        "method": method,
+        "steps": sum(card["steps"] for card in cards),
+        "tokens": sum(card["tokens"] for card in cards),
+        "sharing": last["sharing"],
+        "minutes": round(sum(card["seconds"] for card in cards) / 60, 1),
+        "validation loss": None if loss is None else round(loss, 3),
     }

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ragraft.models.chat import ChatTokenizer
-from ragraft.models.load import CHECKPOINT_FILE
+from ragraft.models.load import ADAPTER_FILE, CHECKPOINT_FILE, base_of, load_merged
 from ragraft.training.job import COMPLETE, STEPS, Job, job_data
-from ragraft.training.processes import is_first
+from ragraft.training.processes import is_first, wait
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "ragraft")
 # Places on this machine are no facts of a checkpoint.
@@ -33,6 +33,26 @@ def last_whole(folder: Path) -> Path | None:
 def step_of(resume: Path | None) -> int:
     """The step after which a resume point was written; 0 for none."""
     return int(resume.name.rpartition("-")[2]) if resume else 0
+
+
+def starting_folder(folder: Path, job: Job) -> Path:
+    """A plain model folder with what is to be tuned: the base, or what the method before made, its adapters merged.
+
+    A merged model is written once, among the resume points, which go when the checkpoint is there.
+    """
+    if job.after is None:
+        return Path(job.base_folder)
+    before = folder.parent / job.after
+    if not (before / ADAPTER_FILE).exists():
+        return before
+    merged = folder / STEPS / "start"
+    if is_first() and not merged.exists():
+        part = merged.with_name(".start.part")
+        shutil.rmtree(part, ignore_errors=True)
+        load_merged(Path(job.base_folder), base_of(str(before))[1]).save_pretrained(part)
+        part.replace(merged)
+    wait()  # the others begin when it is there
+    return merged
 
 
 def write_card(job: Job, facts: dict[str, Any]) -> dict[str, Any]:

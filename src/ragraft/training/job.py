@@ -22,6 +22,9 @@ class Job:
     """Source of the base model, as the user named it."""
     base_identity: str
     base_folder: str
+    after: str | None
+    """Name of the folder beside this one whose result is tuned further; None starts from the base itself."""
+    after_identity: str | None
     method: str
     lessons: str
     """JSONL of prompts and targets."""

@@ -32,13 +32,13 @@ class Opened:
     """Whether it computes in bf16."""
 
 
-def open_for_tuning(job: Job, device: str, deepest: int) -> Opened:
-    """Open the job's base on the device for rows of up to `deepest` tokens."""
+def open_for_tuning(job: Job, start: Path, device: str, deepest: int) -> Opened:
+    """Open the model in `start` on the device for rows of up to `deepest` tokens."""
     bf16 = pick_dtype(job.precision, device) is torch.bfloat16
     # Full parameters keep float32 master weights; autocast computes in bf16.
     narrow = bf16 and job.tuning != "full"
     quantized = _four_bits(device) if job.tuning == "qlora" else None
-    network = load_network(Path(job.base_folder), torch.bfloat16 if narrow else torch.float32, quantized)
+    network = load_network(start, torch.bfloat16 if narrow else torch.float32, quantized)
     if not quantized:  # bitsandbytes has put it in its place
         network = network.to(device)
     if device == "cuda" and getattr(network, "_supports_flex_attn", False):

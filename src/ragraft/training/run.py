@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from ragraft.errors import TrainingError
 from ragraft.models.chat import ChatTokenizer, load_tokenizer
 from ragraft.models.load import CHECKPOINT_FILE, pick_device
-from ragraft.training.checkpoint import last_whole, save, step_of, write_card
+from ragraft.training.checkpoint import last_whole, save, starting_folder, step_of, write_card
 from ragraft.training.job import Job, read_job
 from ragraft.training.packing import Step, pack_step, plan_epochs
 from ragraft.training.processes import is_first, join, wait
@@ -76,7 +76,7 @@ def _train(folder: Path, job: Job, device: str) -> None:
     _settle_chance(job)
     tokenizer = load_tokenizer(Path(job.base_folder))
     trees, held = (_read_trees(Path(place), tokenizer, job) for place in (job.lessons, job.validation))
-    opened = open_for_tuning(job, device, max(tree.depth for tree in [*trees, *held]))
+    opened = open_for_tuning(job, starting_folder(folder, job), device, max(tree.depth for tree in [*trees, *held]))
     epochs, exam = _plan(trees, held, job, opened.reading)
     steps = [step for epoch in epochs for step in epoch]
     resume = last_whole(folder)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ragraft.errors import TrainingError
 from ragraft.models.chat import ChatTokenizer
@@ -72,18 +73,31 @@ class Tree:
 
 
 def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row]:
-    """Render a JSONL file of lessons. Raises TrainingError on a row over `max_tokens`: nothing is cut."""
+    """Render a JSONL file of lessons. Raises TrainingError on a row over `max_tokens`: nothing is cut.
+
+    A lesson whose prompt has no messages is a plain text: all of it is learned, after the token that opens texts.
+    """
     rows = []
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             data = json.loads(line)
-            prompt = tokenizer.render(prompt_from_json(data["prompt"]))
-            ids = (*prompt, *tokenizer.target_ids(data["target"]))
+            ids, learned_from = _render(data, tokenizer)
             if len(ids) > max_tokens:
                 raise TrainingError(f"Lesson {data['id']} has {len(ids)} tokens, more than the window of {max_tokens}")
+            if len(ids) <= learned_from:
+                raise TrainingError(f"Lesson {data['id']} is an empty text: there is nothing to learn")
             more = {key: data[key] for key in ("group", "copy", "weight") if key in data}
-            rows.append(Row(ids, len(prompt), **more))
+            rows.append(Row(ids, learned_from, **more))
     return rows
+
+
+def _render(lesson: dict[str, Any], tokenizer: ChatTokenizer) -> tuple[tuple[int, ...], int]:
+    """The lesson's tokens, and the place of the first that is learned."""
+    prompt = prompt_from_json(lesson["prompt"])
+    if not prompt.messages:
+        return tuple(tokenizer.text_ids(lesson["target"])), 1
+    asked = tokenizer.render(prompt)
+    return (*asked, *tokenizer.target_ids(lesson["target"])), len(asked)
 
 
 def grow_trees(rows: Iterable[Row]) -> list[Tree]:

@@ -1,6 +1,18 @@
 """What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
 
-from ragraft.workspace.artifacts import RETRIEVED, Artifact, Checkpoint, Corpus, Exam, Index, Lessons, Report, Scorecard
+from ragraft.workspace.artifacts import (
+    RETRIEVED,
+    Artifact,
+    Checkpoint,
+    Corpus,
+    Exam,
+    Index,
+    Lessons,
+    LessonSet,
+    Report,
+    Scorecard,
+    step_folder,
+)
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.run import Run
 
@@ -12,6 +24,7 @@ __all__ = [
     "Exam",
     "Folder",
     "Index",
+    "LessonSet",
     "Lessons",
     "Manifest",
     "Report",
@@ -19,5 +32,6 @@ __all__ = [
     "Scorecard",
     "hash_file",
     "hash_json",
+    "step_folder",
     "write_atomically",
 ]

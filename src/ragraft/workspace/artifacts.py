@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ragraft.errors import WorkspaceError
 from ragraft.records import (
     Answer,
     Chunk,
@@ -122,35 +123,78 @@ class Exam(Artifact):
         return {row["question_id"]: [passage_from_json(passage) for passage in row["passages"]] for row in rows}
 
 
+def step_folder(number: int, method: str) -> str:
+    """The folder of the chain's `number`th method, counted from 1: `01-raft`."""
+    return f"{number:02d}-{method}"
+
+
 @dataclass(frozen=True, slots=True)
-class Lessons(Artifact):
-    """50-lessons: lessons.jsonl, validation.jsonl, rejected.jsonl, counts.json."""
+class LessonSet(Artifact):
+    """One method's lessons: lessons.jsonl, validation.jsonl, rejected.jsonl, counts.json."""
 
     def train(self) -> list[Lesson]:
         return [lesson_from_json(row) for row in self.folder.read_jsonl("lessons.jsonl")]
+
+    def validation(self) -> list[Lesson]:
+        return [lesson_from_json(row) for row in self.folder.read_jsonl("validation.jsonl")]
 
     def counts(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("counts.json")
         return found
 
-    def validation(self) -> list[Lesson]:
-        return [lesson_from_json(row) for row in self.folder.read_jsonl("validation.jsonl")]
+
+@dataclass(frozen=True, slots=True)
+class Lessons(Artifact):
+    """50-lessons: a folder a method, in the order in which they are learned."""
+
+    def steps(self) -> dict[str, LessonSet]:
+        """Folder name, as in `01-raft`, → the method's lessons."""
+        return {place.name: LessonSet(Folder(place)) for place in _numbered(self.folder, "lessons.jsonl")}
+
+    def counts(self) -> dict[str, Any]:
+        """The counts of the one method; of several, each under its folder's name."""
+        return _one_or_each({name: lessons.counts() for name, lessons in self.steps().items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Artifact):
     """60-checkpoint: a folder a method (the last is final) with weights, checkpoint.json and metrics.jsonl."""
 
+    def steps(self) -> dict[str, Folder]:
+        """Folder name, as in `01-raft`, → what that method made."""
+        return {place.name: Folder(place) for place in _numbered(self.folder, "checkpoint.json")}
+
     def final(self) -> Path:
         """The folder of the last method's weights."""
-        return max(place for place in self.path.iterdir() if place.is_dir() and place.name[:2].isdigit())
+        return list(self.steps().values())[-1].path
 
     def card(self) -> dict[str, Any]:
-        found: dict[str, Any] = Folder(self.final()).read_json("checkpoint.json")
-        return found
+        """The last method's card."""
+        return list(self.cards().values())[-1]
+
+    def cards(self) -> dict[str, dict[str, Any]]:
+        """Each method's card, by its folder's name."""
+        return {name: folder.read_json("checkpoint.json") for name, folder in self.steps().items()}
+
+    def told(self) -> dict[str, Any]:
+        """The card of the one method; of several, each under its folder's name."""
+        return _one_or_each(self.cards())
 
     def metrics(self) -> list[dict[str, Any]]:
+        """The last method's."""
         return list(Folder(self.final()).read_jsonl("metrics.jsonl"))
+
+
+def _numbered(folder: Folder, inside: str) -> list[Path]:
+    """The folders of a chain's methods, in order; raises WorkspaceError where there is none."""
+    places = [place for place in folder.path.iterdir() if place.is_dir() and place.name[:2].isdigit()]
+    if not places:
+        raise WorkspaceError(f"No {folder.path / '01-METHOD' / inside}; remove {folder.path} and run again")
+    return sorted(places)
+
+
+def _one_or_each(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(iter(found.values())) if len(found) == 1 else dict(found)
 
 
 @dataclass(frozen=True, slots=True)

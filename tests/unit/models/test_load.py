@@ -112,9 +112,9 @@ def test_the_identity_of_a_base_is_its_sources(tiny_model: Path) -> None:
 
 
 def test_a_checkpoint_names_its_base(checkpoint: Path, tiny_model: Path) -> None:
-    assert base_of(str(checkpoint)) == (str(tiny_model), checkpoint)
-    assert base_of(str(tiny_model)) == (str(tiny_model), None)
-    assert base_of("hf:org/name") == ("hf:org/name", None)
+    assert base_of(str(checkpoint)) == (str(tiny_model), [checkpoint])
+    assert base_of(str(tiny_model)) == (str(tiny_model), [])
+    assert base_of("hf:org/name") == ("hf:org/name", [])
 
 
 def test_a_source_is_no_checkpoint_whatever_stands_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_sizes_are_foretold_within_a_factor_of_two(make_site: MakeSite, bring: B
     }
     for stage, tokens in real.items():
         assert tokens / 4 <= before[stage] <= tokens * 4
-    lessons = after.at.made["synthesize"].read_json("counts.json")["tokens to compute"]
+    lessons = after.at.made["synthesize"].read_json("01-raft/counts.json")["tokens to compute"]
     assert plan(after, "train").work.tokens == lessons, "once lessons are there they are counted; epochs share copies"
 
 

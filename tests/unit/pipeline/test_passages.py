@@ -82,7 +82,7 @@ def mine(make_site: MakeSite, name: str = "site") -> Site:
 
 def results(site: Site) -> dict[str, bytes]:
     names = (
-        "50-lessons/lessons.jsonl",
+        "50-lessons/01-raft/lessons.jsonl",
         "70-scores/answers.jsonl",
         "70-scores/scorecard.json",
         "70-scores/fewshot.json",
@@ -129,8 +129,8 @@ def test_the_retrieved_arm_shows_the_users_passages_and_knows_the_evidence(
 def test_lessons_show_what_the_users_system_found(make_site: MakeSite, bring: Bring, users: Users) -> None:
     site = mine(make_site)
     bring(site, last="synthesize")
-    lessons = list(Folder(site.run / "50-lessons").read_jsonl("lessons.jsonl"))
-    counts = Folder(site.run / "50-lessons").read_json("counts.json")
+    lessons = list(Folder(site.run / "50-lessons" / "01-raft").read_jsonl("lessons.jsonl"))
+    counts = Folder(site.run / "50-lessons" / "01-raft").read_json("counts.json")
     oracles = [name for lesson in lessons for name in lesson["oracle"]]
     assert oracles
     assert all("/" in name for name in oracles)

@@ -53,7 +53,7 @@ class Sample:
         folders["exam"].write_jsonl("questions.jsonl", map(to_json, self.questions))
         folders["exam"].write_json("facts.json", self.exam_facts)
         folders["exam"].write_json("retrieval.json", self.retrieval)
-        folders["lessons"].write_json("counts.json", self.counts)
+        folders["lessons"].folder("01-raft").write_json("counts.json", self.counts)
         final = folders["checkpoint"].folder("01-raft")
         final.write_json("checkpoint.json", self.training)
         final.write_jsonl("metrics.jsonl", self.metrics)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pydantic import RootModel
 
 from ragraft.backends.embedders.hashing import HashingEmbedder
 from ragraft.backends.stores.memory import MemoryStore
-from ragraft.config import PromptConfig, RetrieveConfig, SynthesizeConfig
+from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.answer import parse
 from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.retrieve import open_retriever
 from ragraft.ports import Tokenizer
-from ragraft.records import Chunk, ExamQuestion, Lesson, Question, Side, to_json
-from ragraft.stages.synthesize import synthesize
-from ragraft.workspace import Exam, Folder, Index, Lessons
+from ragraft.records import Chunk, Document, ExamQuestion, Lesson, Question, Side, to_json
+from ragraft.stages.synthesize import Finders, synthesize
+from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, LessonSet
 
 TOWNS = 40
 PROMPT = PromptConfig()
@@ -63,9 +64,39 @@ class Site:
         MemoryStore().write(self.index.store, [(self.chunks, matrix)])
         self.exam = Exam(Folder(root).folder("exam"))
         self.exam.folder.write_jsonl("questions.jsonl", map(to_json, questions))
-        self.out = Folder(root).folder("lessons")
+        self.corpus = Corpus(Folder(root).folder("corpus"))
+        texts = [Document(chunk.document_id, chunk.title, chunk.text) for chunk in self.chunks]
+        self.corpus.folder.write_jsonl("documents.jsonl", map(to_json, texts))
+        self.lessons = Folder(root).folder("lessons")
+        self.out = Folder(self.lessons.file("01-raft"))
 
-    def synthesize(self, prompt: PromptConfig = PROMPT, **settings: Any) -> Lessons:
+    def synthesize(self, prompt: PromptConfig = PROMPT, **settings: Any) -> LessonSet:
+        """RAFT lessons."""
+        return self.by("raft", prompt=prompt, **settings).steps()["01-raft"]
+
+    def by(
+        self,
+        *methods: str,
+        prompt: PromptConfig = PROMPT,
+        own: Mapping[str, Mapping[str, Any]] | None = None,
+        **settings: Any,
+    ) -> Lessons:
+        """Lessons of these methods."""
+        sections = {name: RootModel[dict[str, Any]](dict(one)) for name, one in (own or {}).items()}
+        return synthesize(
+            self.corpus,
+            self.index,
+            self.exam,
+            methods={name: cast(Section, sections.get(name)) for name in methods},
+            settings=SynthesizeConfig(**settings),
+            prompt=prompt,
+            retrieve=RETRIEVE,
+            finders=Finders(self.finder(), self.finder()),
+            builder=self.builder(prompt),
+            out=self.lessons,
+        )
+
+    def finder(self) -> Asking:
         retriever = open_retriever(
             self.index.chunks().by_id(),
             MemoryStore().open(self.index.store),
@@ -76,16 +107,10 @@ class Site:
             dense_weight=1.0,
             lexical_weight=1.0,
         )
-        return synthesize(
-            self.index,
-            self.exam,
-            settings=SynthesizeConfig(**settings),
-            prompt=prompt,
-            retrieve=RETRIEVE,
-            finder=Asking(retriever),
-            builder=PromptBuilder(self.tokenizer, prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
-            out=self.out,
-        )
+        return Asking(retriever)
+
+    def builder(self, prompt: PromptConfig = PROMPT) -> PromptBuilder:
+        return PromptBuilder(self.tokenizer, prompt.abstention, prompt.max_tokens, prompt.answer_tokens)
 
     def rejected(self) -> list[dict[str, Any]]:
         return list(self.out.read_jsonl("rejected.jsonl"))
@@ -137,7 +162,7 @@ def test_no_lesson_knows_the_exam(site: Site) -> None:
         lessons = (site.out.path / name).read_text(encoding="utf-8")
         assert not any(json.dumps(question.question.question)[1:-1] in lessons for question in hidden)
         assert not any(f'"{question.id}"' in lessons for question in hidden)
-    learnt = {lesson.question_id for lesson in Lessons(site.out).train()}
+    learnt = {lesson.question_id for lesson in LessonSet(site.out).train()}
     assert learnt.isdisjoint(question.id for question in side("validation"))
 
 
@@ -180,7 +205,8 @@ def test_counts_add_up(site: Site) -> None:
     assert counts["distractors dropped for the budget"] == 0
     tokens = sum(site.tokenizer.count_prompt(row.prompt) + site.tokenizer.count(row.target) + 1 for row in made.train())
     assert counts["tokens"] == tokens
-    assert site.out.read_json("summary.json") == {
+    assert site.lessons.read_json("summary.json") == {
+        "method": "raft",
         "lessons": len(made.train()),
         "validation lessons": len(made.validation()),
         "tokens": tokens,
@@ -204,7 +230,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, word_tokenizer: Tok
         site.synthesize(copies=2, seed=seed)
         found.append({path.name: path.read_bytes() for path in sorted(site.out.path.iterdir())})
     assert found[0] == found[1]
-    assert sorted(found[0]) == ["counts.json", "lessons.jsonl", "rejected.jsonl", "summary.json", "validation.jsonl"]
+    assert sorted(found[0]) == ["counts.json", "lessons.jsonl", "rejected.jsonl", "validation.jsonl"]
     assert found[0]["lessons.jsonl"] != found[2]["lessons.jsonl"]
 
 

@@ -43,7 +43,9 @@ class Fakes:
     def launch(self, command: Command) -> Outcome:
         self.launched.append(command)
         if self.card is not None:
-            Folder(Path(command.arguments[1])).write_json("checkpoint.json", self.card)
+            work = Folder(Path(command.arguments[1]))
+            work.file("model.safetensors").write_bytes(work.path.name.encode())
+            work.write_json("checkpoint.json", self.card)
         return self.outcome
 
     def model_facts(self) -> dict[str, Any]:
@@ -55,11 +57,14 @@ class Fakes:
 
 def bring(folder: Path, fakes: Fakes, **settings: Any) -> Checkpoint:
     lessons = Lessons(Folder(folder).folder("lessons"))
-    lessons.folder.write_jsonl("lessons.jsonl", [{"id": "a"}])
-    lessons.folder.write_jsonl("validation.jsonl", [])
+    config = TrainConfig(**settings)
+    for number, method in enumerate(config.method, start=1):
+        step = lessons.folder.folder(f"{number:02d}-{method}")
+        step.write_jsonl("lessons.jsonl", [{"id": method}])
+        step.write_jsonl("validation.jsonl", [])
     return train(
         lessons,
-        settings=TrainConfig(**settings),
+        settings=config,
         prompt=PromptConfig(max_tokens=1000),
         backends=cast(Backends, fakes),
         out=Folder(folder).folder("checkpoint"),
@@ -80,10 +85,12 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
         "base": "hf:a/b",
         "base_identity": "b1",
         "base_folder": "models/b",
+        "after": None,
+        "after_identity": None,
         "method": "raft",
-        "lessons": str(tmp_path / "lessons" / "lessons.jsonl"),
-        "validation": str(tmp_path / "lessons" / "validation.jsonl"),
-        "data": hash_file(tmp_path / "lessons" / "lessons.jsonl"),
+        "lessons": str(tmp_path / "lessons" / "01-raft" / "lessons.jsonl"),
+        "validation": str(tmp_path / "lessons" / "01-raft" / "validation.jsonl"),
+        "data": hash_file(tmp_path / "lessons" / "01-raft" / "lessons.jsonl"),
         "tuning": "lora",
         "rank": 32,
         "dropout": 0.0,
@@ -110,6 +117,7 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
     assert read_job(work).seed == 5  # the training process reads it whole
     assert made.final() == work
     assert made.folder.read_json("summary.json") == {
+        "method": "raft",
         "steps": 4,
         "tokens": 99,
         "sharing": 2.5,
@@ -180,6 +188,42 @@ def test_a_finished_training_is_not_launched_again(tmp_path: Path) -> None:
     made = bring(tmp_path, again)
     assert again.launched == []
     assert made.card() == CARD
+
+
+def test_each_method_starts_from_what_the_one_before_made(tmp_path: Path) -> None:
+    fakes = Fakes()
+    made = bring(tmp_path, fakes, method=("sft", "raft"), epochs=3, steps={"sft": {"tuning": "full", "epochs": 1}})
+    places = [tmp_path / "checkpoint" / name for name in ("01-sft", "02-raft")]
+    assert [command.arguments[1] for command in fakes.launched] == list(map(str, places))
+    first, second = (Folder(place).read_json("job.json") for place in places)
+    assert (first["after"], first["tuning"], first["epochs"], first["learning_rate"]) == (None, "full", 1.0, 5e-5)
+    assert (second["after"], second["tuning"], second["epochs"]) == ("01-sft", "lora", 3.0)
+    assert second["learning_rate"] == 5e-4
+    assert first["after_identity"] is None
+    assert second["after_identity"] == hash_file(places[0] / "model.safetensors")
+    assert (first["base"], first["base_folder"]) == (second["base"], second["base_folder"])
+    assert [one["data"] for one in (first, second)] == [
+        hash_file(tmp_path / "lessons" / place.name / "lessons.jsonl") for place in places
+    ]
+    assert made.final() == places[1]
+    summary = made.folder.read_json("summary.json")
+    assert (summary["method"], summary["steps"], summary["minutes"]) == ("sft+raft", 8, 5.0)
+
+
+def test_a_chain_goes_on_at_the_method_that_was_stopped(tmp_path: Path) -> None:
+    chain: dict[str, Any] = {"method": ("sft", "raft")}
+
+    class Stopped(Fakes):
+        def launch(self, command: Command) -> Outcome:
+            if command.arguments[1].endswith("02-raft"):
+                return Outcome(-9, "killed by signal 9")
+            return super().launch(command)
+
+    with pytest.raises(TrainingError, match="killed by signal 9"):
+        bring(tmp_path, Stopped(), **chain)
+    again = Fakes()
+    bring(tmp_path, again, **chain)
+    assert [command.arguments[1] for command in again.launched] == [str(tmp_path / "checkpoint" / "02-raft")]
 
 
 def test_no_validation_side_is_no_loss(tmp_path: Path) -> None:

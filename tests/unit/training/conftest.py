@@ -55,6 +55,8 @@ def make_job(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
             "base": str(tiny_model),
             "base_identity": "tiny",
             "base_folder": str(tiny_model),
+            "after": None,
+            "after_identity": None,
             "method": "raft",
             "lessons": write_lessons(folder / "lessons.jsonl", train),
             "validation": write_lessons(folder / "validation.jsonl", lessons(validation, group=group)),

@@ -22,7 +22,7 @@ MakeJob = Callable[..., Path]
 
 def opened(folder: Path) -> Opened:
     torch.manual_seed(0)
-    return open_for_tuning(read_job(folder), "cpu", 400)
+    return open_for_tuning(read_job(folder), Path(read_job(folder).base_folder), "cpu", 400)
 
 
 def first_pack(folder: Path, model: Path) -> Pack:

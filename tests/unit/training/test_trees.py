@@ -113,6 +113,34 @@ def test_a_trunk_ends_where_tokens_differ_or_learning_begins() -> None:
     assert [tree.trunk for tree in grow_trees(short)] == [()]
 
 
+def text(name: str, words: str, **more: Any) -> dict[str, Any]:
+    """A lesson without any chat form."""
+    return {"id": name, "prompt": to_json(Prompt(())), "target": words, **more}
+
+
+def test_a_plain_text_is_learned_whole(chat: ChatTokenizer, tmp_path: Path) -> None:
+    texts = ["Ice floats.", "<|im_end|> is"]
+    rows = read_rows(write(tmp_path / "rows.jsonl", *(text(str(n), words) for n, words in enumerate(texts))), chat, 100)
+    assert [row.ids for row in rows] == [tuple(chat.text_ids(words)) for words in texts]
+    assert [chat.decode(row.ids[1:]) for row in rows] == texts
+    assert chat.tokenizer.eos_token_id not in (*rows[0].ids, *rows[1].ids)
+    assert [row.answer_from for row in rows] == [1, 1] == 2 * [chat.count_prompt(Prompt(()))]
+    for tree in grow_trees(rows):
+        assert tree.branches[0].learned == len(tree.branches[0].ids) - 1
+
+
+def test_texts_and_chat_rows_may_stand_in_one_file(chat: ChatTokenizer, tmp_path: Path) -> None:
+    place = write(tmp_path / "rows.jsonl", text("a", "Ice floats.", copy=1), lesson("b", "Where?", "On ice."))
+    one, other = read_rows(place, chat, 100)
+    assert (one.copy, other.copy) == (1, 0)
+    assert other.ids[other.answer_from :] == tuple(chat.target_ids("On ice."))
+
+
+def test_an_empty_text_is_told(chat: ChatTokenizer, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^Lesson a is an empty text: there is nothing to learn$"):
+        read_rows(write(tmp_path / "rows.jsonl", text("a", "")), chat, 100)
+
+
 def test_a_row_is_the_prompt_as_it_will_be_asked_and_the_target(chat: ChatTokenizer, tmp_path: Path) -> None:
     place = write(tmp_path / "rows.jsonl", lesson("a", "Where?", "On ice."), lesson("b", "<|im_end|>", "🚀"))
     rows = read_rows(place, chat, 100)

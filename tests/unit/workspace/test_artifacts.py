@@ -21,7 +21,7 @@ from ragraft.records import (
     Question,
     to_json,
 )
-from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, Report, Scorecard
+from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, LessonSet, Report, Scorecard
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
@@ -101,8 +101,8 @@ CHUNKS = st.builds(
     [
         (DOCUMENTS, "documents.jsonl", lambda folder: list(Corpus(folder).documents())),
         (PLACED, "questions.jsonl", lambda folder: Exam(folder).questions()),
-        (LESSONS, "lessons.jsonl", lambda folder: Lessons(folder).train()),
-        (LESSONS, "validation.jsonl", lambda folder: Lessons(folder).validation()),
+        (LESSONS, "lessons.jsonl", lambda folder: LessonSet(folder).train()),
+        (LESSONS, "validation.jsonl", lambda folder: LessonSet(folder).validation()),
         (ANSWERS, "answers.jsonl", lambda folder: list(Scorecard(folder).answers())),
     ],
     ids=["corpus", "exam", "lessons", "validation", "scores"],
@@ -167,9 +167,27 @@ def test_the_last_method_is_final(tmp_path: Path) -> None:
         made.folder.folder(name)
     final = Folder(made.final())
     assert final.path.name == "10-last"
+    assert list(made.steps()) == ["01-raft", "02-hybrid", "10-last"]
+    for folder in list(made.steps().values())[:-1]:
+        folder.write_json("checkpoint.json", {"steps": 1})
     final.write_json("checkpoint.json", {"steps": 3})
     final.write_jsonl("metrics.jsonl", [{"step": 1}])
     assert (made.card(), made.metrics()) == ({"steps": 3}, [{"step": 1}])
+
+
+@pytest.mark.parametrize("artifact", [Lessons(Folder(Path("nowhere"))), Checkpoint(Folder(Path("nowhere")))])
+def test_a_folder_without_any_method_is_told(tmp_path: Path, artifact: Lessons | Checkpoint) -> None:
+    empty = type(artifact)(Folder(tmp_path))
+    with pytest.raises(WorkspaceError, match=r"^No .*01-METHOD.*; remove .* and run again$"):
+        empty.steps()
+
+
+def test_counts_of_several_methods_stand_under_their_folders(tmp_path: Path) -> None:
+    lessons = Lessons(Folder(tmp_path))
+    lessons.folder.folder("01-sft").write_json("counts.json", {"lessons": 3})
+    assert lessons.counts() == {"lessons": 3}
+    lessons.folder.folder("02-raft").write_json("counts.json", {"lessons": 4})
+    assert lessons.counts() == {"01-sft": {"lessons": 3}, "02-raft": {"lessons": 4}}
 
 
 def test_single_cards_come_back(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""THE METHODS: every way to make lessons, by the name that `train.method` has. A new one is a module and a row here.
+
+A row here needs the name in `config.training.MethodName`, and own training defaults, if any, in `OWN_DEFAULTS` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ragraft.methods.teaching import raft, rag_sft, sft
+from ragraft.methods.teaching.materials import Make
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a method's lessons are made."""
+
+    make: Make
+    from_questions: bool = True
+    """Whether each lesson comes of a question, so that questions over the limits are rejections of it."""
+    shows_retrieved: bool = False
+    """Whether its lessons show what the exam's retrieved arm shows, so that `retrieve.k` decides them too."""
+
+
+METHODS: Mapping[str, Method] = {
+    "sft": Method(sft.make),
+    "rag-sft": Method(rag_sft.make, shows_retrieved=True),
+    "raft": Method(raft.make),
+}
