@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ragraft.methods.abbreviations import abbreviations
 from ragraft.methods.candidates import Candidate, make_candidate
 from ragraft.methods.clauses import Grammar
 from ragraft.methods.containment import content_words
-from ragraft.methods.outline import blocks
 from ragraft.methods.pattern_data import Pattern, Patterns
+from ragraft.methods.prose import Sentence, is_closed, prose_sentences
 from ragraft.methods.same_question import exact_terms
 from ragraft.methods.sentences import sentence_spans, trimmed
 from ragraft.records import Chunk
 
 MADE_BY = "ragraft patterns"
-FEWEST_WORDS, MOST_WORDS = 5, 50
 LONGEST_QUESTION = 28
 LONGEST_SUBJECT = 12
 FEWEST_AIM = 3
@@ -31,8 +30,6 @@ _BLANKS = re.compile(r"\s+")
 _EMPHASIS = re.compile(r"\*{1,2}([^*\s](?:[^*]*[^*\s])?)\*{1,2}|(?<!\w)_([^_\s](?:[^_]*[^_\s])?)_(?!\w)")
 _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _ASIDE = re.compile(r"\s*(?:\[[#\d][^\]]*\]_?|(?<=\s)\([^()]*\)|(?<=\s)\(\d[\d,\s–-]*\))")
-_NUMBERING = re.compile(r"(?:[-*•+]|\(?[a-z\d]{1,3}[.)]|\d+(?:\.\d+)+\.?)\s+(?=\S)")
-_SCRAP = re.compile(r"[|{}<>=\\]|https?:|\.\.\.|::|_{3,}|\[\s*\*|\$\$|^\W*$")
 _BARE = re.compile(r"[\w'’/-]+(?:\.\w+)*")
 # Marks that lost their other half.
 _UNCLOSED = re.compile(r"\*\*|(?<!\w)['‘](?!\w+\b[^'’]*['’](?!\w))|(?<![\w'’])['’](?=\w)(?![^'’]*\w['’](?!\w))")
@@ -47,19 +44,6 @@ _POINTERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """A sentence flattened to one line, and where each of its characters stands in the chunk."""
-
-    text: str
-    places: tuple[int, ...]
-    span: tuple[int, int]
-
-    def place(self, start: int, end: int) -> tuple[int, int]:
-        """A stretch of the flat text as a span of the chunk."""
-        return self.places[start], self.places[end - 1] + 1
-
-
 class Miner:
     """Proposes the questions of a chunk; its grammar is learned from the whole collection first."""
 
@@ -70,7 +54,7 @@ class Miner:
     def mine(self, chunk: Chunk) -> list[Candidate]:
         """The chunk's candidates: at most one a sentence, each abbreviation, each setting."""
         found = [*self._settings(chunk), *self._abbreviations(chunk)]
-        for sentence in _sentences(chunk.text):
+        for sentence in prose_sentences(chunk.text):
             candidate = next(self._ask(chunk, sentence), None)
             if candidate:
                 found.append(candidate)
@@ -94,7 +78,7 @@ class Miner:
                 made = self._made(chunk, question, kind="abbreviation", answers=[long], evidence=evidence)
                 yield replace(made, titled="")  # who has met the short form needs no title
 
-    def _ask(self, chunk: Chunk, sentence: _Sentence) -> Iterator[Candidate]:
+    def _ask(self, chunk: Chunk, sentence: Sentence) -> Iterator[Candidate]:
         """The sentence's candidates, the likeliest pattern first."""
         for pattern in self._patterns.sentences:
             found = pattern.find.match(sentence.text)
@@ -153,7 +137,7 @@ class Miner:
         if len(named) > LONGEST_QUESTION or not words.dangling.isdisjoint(named):
             return False
         told = len(content_words(question)) + bool(exact_terms(question))  # a name tells more than a word
-        if told < least or not _closed(question) or _UNCLOSED.search(question):
+        if told < least or not is_closed(question) or _UNCLOSED.search(question):
             return False
         condition = self._grammar.take_apart(values["condition"]) if "condition" in values else None
         if "condition" in values and (condition is None or not self._is_subject(condition.subject, "")):
@@ -193,40 +177,7 @@ class Miner:
         )
 
 
-def _sentences(text: str) -> Iterator[_Sentence]:
-    """The sentences that are whole and prose."""
-    for block in blocks(text):
-        if block.kind != "text":
-            continue
-        for start, end in sentence_spans(text, block.start, block.end):
-            numbering = _NUMBERING.match(text, start, end)
-            begin = numbering.end() if numbering else start
-            sentence = _flattened(text, begin, end)
-            if sentence and _is_prose(text[begin:end], sentence.text):
-                yield sentence
-
-
-def _flattened(text: str, start: int, end: int) -> _Sentence | None:
-    letters: list[str] = []
-    places: list[int] = []
-    for place in range(start, end):
-        letter = " " if text[place].isspace() else text[place]
-        if letter != " " or (letters and letters[-1] != " "):
-            letters.append(letter)
-            places.append(place)
-    while letters and letters[-1] in ". ":
-        letters.pop()
-        places.pop()
-    return _Sentence("".join(letters), tuple(places), (start, end)) if letters else None
-
-
-def _is_prose(raw: str, flat: str) -> bool:
-    size = len(flat.split())
-    whole = raw.rstrip("\"'”’*_)").endswith(".") and (flat[0].isupper() or flat[0] in "\"“`*'_(" or flat[0].isdigit())
-    return whole and FEWEST_WORDS <= size <= MOST_WORDS and not _SCRAP.search(flat) and "\n\n" not in raw
-
-
-def _answer_span(sentence: _Sentence, found: re.Match[str]) -> tuple[int, int] | None:
+def _answer_span(sentence: Sentence, found: re.Match[str]) -> tuple[int, int] | None:
     """The answer in the chunk, without the references and commas at its end."""
     start, end = found.span("answer")
     while start < end:
@@ -239,7 +190,7 @@ def _answer_span(sentence: _Sentence, found: re.Match[str]) -> tuple[int, int] |
             break
     start, end = trimmed(sentence.text, start, end)
     answer = sentence.text[start:end]
-    return sentence.place(start, end) if answer and _closed(answer) else None
+    return sentence.place(start, end) if answer and is_closed(answer) else None
 
 
 def _plain(text: str) -> str:
@@ -251,9 +202,3 @@ def _plain(text: str) -> str:
 def _tidied(question: str) -> str:
     text = _BLANKS.sub(" ", question).replace(" ?", "?").replace(" ,", ",")
     return text[:1].upper() + text[1:]
-
-
-def _closed(text: str) -> bool:
-    """Whether brackets and quotation marks come in pairs."""
-    pairs = (("(", ")"), ("[", "]"), ("“", "”"))
-    return all(text.count(a) == text.count(b) for a, b in pairs) and not text.count('"') % 2 and not text.count("`") % 2
