@@ -79,7 +79,7 @@ def test_rare_kinds_are_drawn_before_common_ones() -> None:
 
 def test_no_more_than_two_of_a_subtype() -> None:
     pairs = [
-        f"Lamp {n} of Arlen burns oil from the mainland. However, lamp {n} of Boskar is electric." for n in range(99)
+        f"Lamp {n} of Arlen burns oil of the mainland. However, lamp {n} of Boskar is electric now." for n in range(99)
     ]
     drawn = [made("\n\n".join(pairs), room=5000, seed=str(seed))[0] for seed in range(12)]
     assert all(one.passage.tokens // reading_texts.A_TASK > 5 for one in drawn)
