@@ -1,4 +1,4 @@
-"""The command line: a command per stage, and run, status, show, ask, export, new, demo. Parses and prints."""
+"""The command line: a command per stage, and run, status, show, ask, compare, export, new, demo. Parses and prints."""
 
 from __future__ import annotations
 
@@ -191,6 +191,23 @@ def show(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs of this workspace, at least two.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where compare.json goes.")] = None,
+    file: FileOption = YAML,
+) -> None:
+    """Put several runs in one table: base, then each tuned model, with differences paired by question."""
+    from ragraft.pipeline import compare as compare_runs
+
+    found = compare_runs(_open(file, [], None), runs, out)
+    for table in found.tables:
+        _print_table(table)
+    for note in found.notes:
+        print(note)
+    print(f"Page: {found.folder / 'compare.html'}")
+
+
+@app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder.")],
     to: Annotated[str, typer.Option("--to", help="merged: one plain model folder for transformers.")] = "merged",
@@ -289,12 +306,15 @@ def _print_event(event: Event) -> None:
 
 
 def _print_report(report: dict[str, Any]) -> None:
+    from ragraft.pipeline import report_table
+
+    _print_table(report_table(report))
+
+
+def _print_table(plain: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ragraft.pipeline import report_table
-
-    plain = report_table(report)
     console = Console()
     table = Table(title=plain.title)
     for place, column in enumerate(plain.columns):

@@ -35,7 +35,7 @@ Commands:
   ingest      Read the documents, and stop there.
   index       Up to the index: cut, embed and store the chunks.
   examine     Up to the exam: place the questions, measure retrieval.
-  synthesize  Up to the lessons: RAFT rows from the train side.
+  synthesize  Up to the lessons: rows of train.method from the train side.
   train       Up to the checkpoint: tune the model.
   evaluate    Up to the scores: ask the exam under every condition.
   report      Up to the report: the table and the page.
@@ -43,6 +43,7 @@ Commands:
   ask         Answer a question from the run's documents, with citations.
   status      Say which stages are done, and where each setting came from.
   show        Show an artifact's first rows as JSON; the report as its...
+  compare     Put several runs in one table: base, then each tuned model,...
   export      Write the tuned model for other programs.
   new         Write a ragraft.yaml to begin with.
   demo        Tune the embedded model on Python's own language reference:...

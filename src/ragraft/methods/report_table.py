@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ragraft.methods.report_text import MISSING, Figure, context_name, interval, model_name, phrase, tokens
@@ -55,17 +55,7 @@ def measure_heading(report: Report) -> str:
 
 def render_table(report: Report) -> Table:
     """The score of each model (row) in each context (column), the verdict and the warnings below."""
-    grid = report["grid"]
-    found = {(cell["model"], cell["context"]): cell["metrics"].get("f1") for cell in grid["cells"]}
-    return Table(
-        title=f"{measure_heading(report)} (of 100) with 95 % intervals",
-        columns=("", *(context_name(context) for context in grid["contexts"])),
-        rows=tuple(
-            (model_name(model), *(interval(found.get((model, context))) for context in grid["contexts"]))
-            for model in grid["models"]
-        ),
-        notes=_notes(report),
-    )
+    return replace(score_table(report), notes=_notes(report))
 
 
 def grid_table(report: Report) -> Table:
@@ -105,6 +95,32 @@ def difference_table(report: Report) -> Table:
     )
     heads = (f"{model_name(a)} minus {phrase(b)}" for a, b in pairs)
     return Table(f"Differences of {report['headline']['measure']}", ("Context", *heads), rows)
+
+
+def pair_table(report: Report) -> Table:
+    """Paired differences of the score: a row a pair of models, a column a context."""
+    found = {(row["a"], row["b"], row["context"]): row for row in report["differences"] if row["metric"] == "f1"}
+    contexts = report["grid"]["contexts"]
+    rows = tuple(
+        (f"{model_name(a)} minus {phrase(b)}", *(interval(found.get((a, b, one)), signed=True) for one in contexts))
+        for a, b in dict.fromkeys((a, b) for a, b, _ in found)
+    )
+    title = f"Differences of {report['headline']['measure']}, paired by question"
+    return Table(title, ("", *map(context_name, contexts)), rows)
+
+
+def score_table(report: Report) -> Table:
+    """The score of each model (row) in each context (column)."""
+    grid = report["grid"]
+    found = {(cell["model"], cell["context"]): cell["metrics"].get("f1") for cell in grid["cells"]}
+    return Table(
+        title=f"{measure_heading(report)} (of 100) with 95 % intervals",
+        columns=("", *(context_name(context) for context in grid["contexts"])),
+        rows=tuple(
+            (model_name(model), *(interval(found.get((model, context))) for context in grid["contexts"]))
+            for model in grid["models"]
+        ),
+    )
 
 
 def label_table(report: Report) -> Table:

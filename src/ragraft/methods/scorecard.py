@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -134,7 +135,13 @@ METRICS: Mapping[str, Metric] = {
 
 
 def build_scorecard(
-    answers: Sequence[Answer], questions: Sequence[ExamQuestion], *, resamples: int, seed: int
+    answers: Sequence[Answer],
+    questions: Sequence[ExamQuestion],
+    *,
+    resamples: int,
+    seed: int,
+    models: Sequence[str] = MODELS,
+    pairs: Sequence[tuple[str, str]] = PAIRS,
 ) -> dict[str, Any]:
     """The scorecard as plain JSON data; the order of answers and questions doesn't matter.
 
@@ -142,9 +149,10 @@ def build_scorecard(
     high, n, unscored, clusters). `differences` are a - b, paired by question; the rows of the tuned model against
     the better of both bases (by F1 in that context) are marked `headline`. `n_questions` and `n_clusters` count the
     questions that were asked, `measures` the answerable ones by what their f1 is (see `grade`). Raises ValueError for
-    an answer without question and for one given twice.
+    an answer without question and for one given twice. Conditions stand in the order of `models`, others after them;
+    `pairs` are the models whose differences are taken.
     """
-    table = _conditions(answers, questions)
+    table = _conditions(answers, questions, models)
     sampling = _Resampling(resamples, seed)
     asked = {identifier: row.question for rows in table.values() for identifier, row in rows.items()}
     card: dict[str, Any] = {
@@ -161,7 +169,7 @@ def build_scorecard(
             seed=seed,
         ),
     }
-    card["differences"] = _differences(table, card, sampling)
+    card["differences"] = _differences(table, card, sampling, pairs)
     return card
 
 
@@ -175,11 +183,11 @@ def better_base(scorecard: Mapping[str, Any], context: str, metric: str = "f1") 
     return max((model for model in RIVALS if model in found), key=lambda model: found[model], default=None)
 
 
-def _conditions(answers: Sequence[Answer], questions: Sequence[ExamQuestion]) -> Conditions:
+def _conditions(answers: Sequence[Answer], questions: Sequence[ExamQuestion], models: Sequence[str]) -> Conditions:
     """Conditions in their order, the rows of each by question id."""
     known = {question.id: question for question in questions}
     table: dict[tuple[str, str], dict[str, Row]] = {}
-    for answer in sorted(answers, key=_condition_order):
+    for answer in sorted(answers, key=partial(_condition_order, models)):
         if answer.question_id not in known:
             raise ValueError(f"an answer to {answer.question_id}, which is not among the questions")
         rows = table.setdefault((answer.model, answer.context), {})
@@ -189,8 +197,8 @@ def _conditions(answers: Sequence[Answer], questions: Sequence[ExamQuestion]) ->
     return table
 
 
-def _condition_order(answer: Answer) -> tuple[int, str, int, str, str]:
-    model = MODELS.index(answer.model) if answer.model in MODELS else len(MODELS)
+def _condition_order(models: Sequence[str], answer: Answer) -> tuple[int, str, int, str, str]:
+    model = models.index(answer.model) if answer.model in models else len(models)
     context = CONTEXTS.index(answer.context) if answer.context in CONTEXTS else len(CONTEXTS)
     return model, answer.model, context, answer.context, answer.question_id
 
@@ -219,11 +227,13 @@ def _abstention_f1(rows: Sequence[Row], sampling: _Resampling) -> Interval:
     )
 
 
-def _differences(table: Conditions, card: Mapping[str, Any], sampling: _Resampling) -> list[dict[str, Any]]:
+def _differences(
+    table: Conditions, card: Mapping[str, Any], sampling: _Resampling, pairs: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
     found = []
     for context in dict.fromkeys(context for _, context in table):
         best = better_base(card, context)
-        for a, b in PAIRS:
+        for a, b in pairs:
             first, second = table.get((a, context)), table.get((b, context))
             if first is None or second is None:
                 continue

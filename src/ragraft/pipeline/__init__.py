@@ -2,6 +2,7 @@
 
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
+from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.export import export
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
@@ -15,6 +16,7 @@ __all__ = [
     "STAGES",
     "TABLE",
     "Asked",
+    "Comparison",
     "Decision",
     "Event",
     "Proposed",
@@ -23,6 +25,7 @@ __all__ = [
     "Wanted",
     "ask",
     "changed_keys",
+    "compare",
     "export",
     "flat_settings",
     "open_review",

@@ -1,0 +1,61 @@
+"""Render a comparison as tables of text and as one self-contained page. Computes no figure of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ragraft.methods import report_table
+from ragraft.methods.report_table import Table
+from ragraft.methods.report_text import plural, true_minus
+
+
+def comparison_tables(comparison: Mapping[str, Any]) -> tuple[Table, Table]:
+    """What the terminal shows: the score of each arm in each context, and the paired differences with the notes."""
+    return report_table.score_table(comparison), report_table.pair_table(comparison)
+
+
+def comparison_notes(comparison: Mapping[str, Any]) -> list[str]:
+    """Sentences below the tables."""
+    asked = f"{plural(comparison['questions'], 'question')} in {plural(comparison['clusters'], 'cluster')}"
+    runs = ", ".join(f"{run['arm']}: run {run['run']}" for run in comparison["runs"])
+    return [f"{asked}; {runs}.", *(f"Note: {note}." for note in comparison["notes"])]
+
+
+def render_comparison(comparison: Mapping[str, Any]) -> str:
+    """The page's HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ragraft.methods", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["minus"] = true_minus
+    cells = comparison["grid"]["cells"]
+    metrics = (
+        (report_table.EVIDENCE, "By evidence"),
+        (report_table.ABSTENTION, "Abstention"),
+        (report_table.CITATIONS, "Citations"),
+        (report_table.COST, "Cost"),
+    )
+    judged = [cell for cell in cells if cell["context"] != "none"]
+    tables = [
+        *comparison_tables(comparison),
+        report_table.grid_table(comparison),
+        report_table.label_table(comparison),
+        *(
+            report_table.metric_table(
+                comparison, judged if title in ("Abstention", "Citations") else cells, columns, title=title
+            )
+            for columns, title in metrics
+        ),
+    ]
+    return environment.get_template("comparison.html.j2").render(
+        title=" · ".join(comparison["grid"]["models"]),
+        notes=comparison_notes(comparison),
+        tables=[table for table in tables if table.rows],
+    )
