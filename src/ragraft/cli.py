@@ -1,4 +1,4 @@
-"""The command line: a command per stage, and run, status, show, ask, compare, export, new, demo. Parses and prints."""
+"""The command line: a command per stage, and run, status, show, ask, compare, sweep, demo … Parses and prints."""
 
 from __future__ import annotations
 
@@ -205,6 +205,22 @@ def compare(
     for note in found.notes:
         print(note)
     print(f"Page: {found.folder / 'compare.html'}")
+
+
+@app.command()
+def sweep(file: Annotated[Path, typer.Argument(help="A YAML with base: and grid:.")]) -> None:
+    """Try a grid of settings: a sibling run a cell, scored on the validation side, best first."""
+    from ragraft.pipeline import sweep as sweep_grid
+
+    def tell(label: str, number: int, of: int) -> Any:
+        print(f"cell {number} of {of}: {label}", flush=True)
+        return _print_event
+
+    found = sweep_grid(file, tell)
+    _print_table(found.table)
+    for note in found.notes:
+        print(note)
+    print(f"Written: {found.file}")
 
 
 @app.command()

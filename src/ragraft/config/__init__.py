@@ -16,6 +16,7 @@ from ragraft.config.sections import (
     Shares,
     SynthesizeConfig,
 )
+from ragraft.config.sweep import SweepConfig, load_sweep
 from ragraft.config.training import MethodName, StepConfig, TrainConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
 
@@ -40,7 +41,9 @@ __all__ = [
     "Section",
     "Shares",
     "StepConfig",
+    "SweepConfig",
     "SynthesizeConfig",
     "TrainConfig",
     "load_config",
+    "load_sweep",
 ]

@@ -97,7 +97,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_describe_faults(path, error)) from None
+        raise ConfigError(describe_faults(path, error, Config)) from None
     return _resolve_paths(config, path.resolve().parent), origins
 
 
@@ -116,13 +116,14 @@ def _refuse_secrets(path: Path, data: Mapping[str, Any]) -> None:
             )
 
 
-def _describe_faults(path: Path, error: ValidationError) -> str:
+def describe_faults(path: Path, error: ValidationError, whole: type[BaseModel]) -> str:
+    """All faults that pydantic found in a YAML of this form, each with its path, as one sentence."""
     lines = []
     for fault in error.errors():
         where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES, _KEY))
         dotted = ".".join(where) or "the file"
         if fault["type"] == "extra_forbidden":
-            lines.append(f"{dotted}: unknown{_suggest(where)}")
+            lines.append(f"{dotted}: unknown{_suggest(where, whole)}")
         elif fault["type"] == "missing":
             lines.append(f"{dotted}: missing")
         else:
@@ -130,8 +131,8 @@ def _describe_faults(path: Path, error: ValidationError) -> str:
     return f"{path} has {len(lines)} fault{'s' * (len(lines) > 1)}: " + "; ".join(lines)
 
 
-def _suggest(where: tuple[str, ...]) -> str:
-    section: type[BaseModel] = Config
+def _suggest(where: tuple[str, ...], whole: type[BaseModel]) -> str:
+    section = whole
     parents = where[:-1]
     if where[:2] == ("train", "steps"):  # a mapping by method, and no section itself
         section, parents = StepChange, where[3:-1]

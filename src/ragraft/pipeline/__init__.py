@@ -8,6 +8,7 @@ from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.show import SHOWN, show
+from ragraft.pipeline.sweep import Swept, sweep
 from ragraft.pipeline.table import STAGES, TABLE
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Proposed",
     "Review",
     "Session",
+    "Swept",
     "Wanted",
     "ask",
     "changed_keys",
@@ -34,4 +36,5 @@ __all__ = [
     "report_table",
     "run_table",
     "show",
+    "sweep",
 ]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ragraft.config import Config, QuestionFiles
+from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.passages import KeptPassages
@@ -130,6 +130,11 @@ def _train(at: At, out: Folder) -> object:
 
 
 def _evaluate(at: At, out: Folder) -> object:
+    return evaluate_side(at, "exam", at.config.evaluate, out)
+
+
+def evaluate_side(at: At, side: Literal["exam", "validation"], settings: EvaluateConfig, out: Folder) -> Scorecard:
+    """Ask a side of the exam, with these settings in place of the config's own."""
     from ragraft.stages.evaluate import evaluate
 
     generators = {
@@ -140,13 +145,14 @@ def _evaluate(at: At, out: Folder) -> object:
         Index(at.made["index"]),
         Exam(at.made["examine"]),
         generators,
-        settings=at.config.evaluate,
+        settings=settings,
         prompt=at.config.prompt,
         retrieve=at.config.retrieve,
         synthesize=at.config.synthesize,
         finder=finder(at),
         builder=builder(at),
         out=out,
+        side=side,
     )
 
 

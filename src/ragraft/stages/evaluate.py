@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -44,11 +44,15 @@ def evaluate(
     finder: Finder,
     builder: PromptBuilder,
     out: Folder,
+    side: Literal["exam", "validation"] = "exam",
 ) -> Scorecard:
-    """The grid {base, base-fewshot, tuned} × {none, retrieved, oracle}; `generators` holds `base` and `tuned`."""
-    questions, left_out = limit_questions(exam.questions("exam"), settings.max_questions, seed=settings.seed)
+    """The grid {base, base-fewshot, tuned} × {none, retrieved, oracle}; `generators` holds `base` and `tuned`.
+
+    The validation side is asked where settings are chosen.
+    """
+    questions, left_out = limit_questions(exam.questions(side), settings.max_questions, seed=settings.seed)
     if not questions:
-        raise InputError("The exam side holds no question; give more questions or a larger examine.shares.exam")
+        raise InputError(f"The {side} side holds no question; give more questions or a larger examine.shares.{side}")
     chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()}
     with _progress() as bar:
         room = _Room(settings, retrieve, finder=finder, builder=builder, chunks=chunks, bar=bar)
