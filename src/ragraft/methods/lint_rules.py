@@ -54,7 +54,9 @@ def _invented(row: Row) -> str | None:
 
 
 def _out_of_range(row: Row) -> str | None:
-    wrong = next((number for number in row.citations if not 1 <= number <= row.shown), None)
+    # An author's own `[39]` inside an answer was copied with it, and cites nothing.
+    beyond = (number for number in row.citations if not 1 <= number <= row.shown)
+    wrong = next((number for number in beyond if f"[{number}]" not in row.documents), None)
     return None if wrong is None else f"[{wrong}] of {row.shown}"
 
 
