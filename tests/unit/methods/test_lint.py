@@ -162,7 +162,9 @@ def test_an_authors_own_number_in_an_answer_cites_nothing() -> None:
     prompt = BUILDER.build("What is a risk factor?", passages)
     own = Lesson("q", "q", "oracle", prompt, "[1]\nAnswer: growing fish is a known risk factor [39]", ("d",))
     assert raised(look([*clean(), own])) == []
-    assert raised(look([*clean(), replace(own, target="[1]\nAnswer: growing fish [38]")])) == ["citation of no document"]
+    assert raised(look([*clean(), replace(own, target="[1]\nAnswer: growing fish [38]")])) == [
+        "citation of no document"
+    ]
 
 
 def test_an_answer_in_its_question_is_found() -> None:
