@@ -311,7 +311,14 @@ SETTINGS: Mapping[str, Any] = {
     "retrieve": {"k": 2, "pool": 8},
     "prompt": {"answer_tokens": 64},
     "examine": {"shares": {"train": 0.5, "validation": 0.15, "calibration": 0.1, "exam": 0.25}},
-    "evaluate": {"generator": "echo", "resamples": 100, "batch": 4, "shots": 2, "shot_questions": 4},
+    "evaluate": {
+        "generator": "echo",
+        "resamples": 100,
+        "batch": 4,
+        "shots": 2,
+        "shot_questions": 4,
+        "forgetting": False,
+    },
 }
 
 

@@ -196,6 +196,8 @@ class EvaluateConfig(Section):
     """Bootstrap resamples of clusters."""
     generator: str = "transformers"
     """Backend that generates answers."""
+    forgetting: bool = True
+    """Measure on built-in general instructions what tuning made the model forget."""
     seed: int = 0
 
     @field_validator("models", "contexts")

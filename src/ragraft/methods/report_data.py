@@ -11,6 +11,7 @@ from typing import Any
 
 from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
+from ragraft.methods.report_forgetting import forgetting_data, forgetting_warning
 from ragraft.methods.report_text import (
     VERDICTS,
     headline_sentence,
@@ -62,6 +63,8 @@ class Sources:
     """Rows of the training's metrics.jsonl."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What only the pipeline knows: name, created, passages, settings, and anything flat worth showing."""
+    forgetting: Mapping[str, Any] = field(default_factory=dict)
+    """The scores' forgetting.json."""
 
 
 def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
@@ -86,6 +89,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "abstention": _cells([row for row in conditions if row["context"] != "none"], ABSTENTION),
         "citations": _cells([row for row in conditions if row["context"] != "none"], CITATIONS),
         "cost": _cells(conditions, COST),
+        "forgetting": forgetting_data(sources.forgetting),
         "labels": dict(card.get("labels") or {}),
         "retrieval": {
             "depths": list(sources.retrieval.get("depths", ())),
@@ -164,6 +168,7 @@ def _warnings(sources: Sources) -> list[str]:
         *measure_notes(sources.card.get("measures", {})),
         ONE_SEED,
         None if "base-fewshot" in models else NO_FEWSHOT,
+        forgetting_warning(sources.forgetting),
     ]
     # The exam's own sentence on known documents says what known_sentence says.
     said = known_warnings(known) if known else []

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ragraft.methods import charts, report_table
+from ragraft.methods.report_forgetting import forgetting_table
 from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
 from ragraft.methods.report_text import (
     MEANINGS,
@@ -90,6 +91,7 @@ def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
         "differences": report_table.difference_table(report),
         "retrieval": report_table.retrieval_table(report),
         "sides": report_table.sides_table(report),
+        "forgetting": forgetting_table(report["forgetting"]),
         **{
             name: report_table.metric_table(report, report[part], columns, title=title)
             for name, (part, columns, title) in metrics.items()

@@ -181,5 +181,7 @@ def _notes(report: Report) -> tuple[str, ...]:
     shown = headline["evidence_shown"]
     if shown is not None:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")
+    forgetting = report.get("forgetting")
+    notes += [forgetting["sentence"]] if forgetting else []
     notes += [f"Note: {warning}." for warning in report["warnings"]]
     return tuple(notes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ragraft.config import CONTEXTS, Config
-from ragraft.errors import ConfigError, InputError
+from ragraft.errors import BackendError, ConfigError, InputError
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.pipeline.backends import ConfiguredBackends, require
+from ragraft.pipeline.backends import ConfiguredBackends, load, require
 from ragraft.pipeline.table import questions_of
 from ragraft.workspace import Exam
 
@@ -68,6 +68,15 @@ def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Calla
     return check
 
 
+def _forgetting(config: Config) -> None:
+    name = config.evaluate.generator
+    if config.evaluate.forgetting and not hasattr(load("generators", name), "score"):
+        raise BackendError(
+            f"evaluate.generator: {name} cannot score texts, which evaluate.forgetting needs; set it to false, or use "
+            "transformers"
+        )
+
+
 _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
     "index": (_named("stores", lambda config: config.index.store),),
     "examine": (
@@ -79,5 +88,5 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),
     ),
-    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models),
+    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _forgetting),
 }

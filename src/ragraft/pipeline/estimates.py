@@ -15,6 +15,7 @@ from typing import Any
 from ragraft.config import QuestionFiles
 from ragraft.methods import estimate as arithmetic
 from ragraft.methods.estimate import Estimate, Pace, Work
+from ragraft.methods.forgetting import number_of_answers
 from ragraft.pipeline.rates import Measured, Rates
 from ragraft.pipeline.table import At
 from ragraft.records import Side
@@ -142,6 +143,8 @@ class Foresight:
         fewshot = "base-fewshot" in models
         trial = 2 * settings.shot_questions * fewshot
         answers = questions * len(settings.contexts) * len(models) + trial
+        if settings.forgetting and "tuned" in settings.models:
+            answers += number_of_answers(base_is_kept=self._base_is_kept())
         passages = sum(shown[context] for context in settings.contexts) * questions * len(models)
         batches = -(-questions // settings.batch) * len(settings.contexts) * fewshot
         example = arithmetic.lesson_tokens(settings.shots, passages=2, chunk_tokens=config.index.chunk_tokens)

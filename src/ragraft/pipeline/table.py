@@ -137,10 +137,9 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
     """Ask a side of the exam, with these settings in place of the config's own."""
     from ragraft.stages.evaluate import evaluate
 
-    generators = {
-        "base": at.backends.generator(at.config.model),
-        "tuned": at.backends.generator(str(Checkpoint(at.made["train"]).final())),
-    }
+    models = {"base": at.config.model, "tuned": str(Checkpoint(at.made["train"]).final())}
+    generators = {name: at.backends.generator(model) for name, model in models.items()}
+    scores = at.config.evaluate.forgetting
     return evaluate(
         Index(at.made["index"]),
         Exam(at.made["examine"]),
@@ -151,6 +150,7 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         synthesize=at.config.synthesize,
         finder=finder(at),
         builder=builder(at),
+        scorers={name: at.backends.scorer(model) for name, model in models.items()} if scores else None,
         out=out,
         side=side,
     )

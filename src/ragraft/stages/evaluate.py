@@ -19,15 +19,16 @@ from ragraft.methods.answer import Reply, answer
 from ragraft.methods.contexts import Context, Shown, show
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
+from ragraft.methods.forgetting import Model, measure_forgetting
 from ragraft.methods.grade import grade
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import build_scorecard
 from ragraft.methods.shots import choose_shots
-from ragraft.ports import Generator
+from ragraft.ports import Generator, Scorer
 from ragraft.records import Answer, ExamQuestion, Passage, to_json
-from ragraft.workspace import Exam, Folder, Index, Scorecard
+from ragraft.workspace import FORGETTING, Exam, Folder, Index, Scorecard
 
 Generators = Mapping[str, Generator]
 
@@ -43,12 +44,14 @@ def evaluate(
     synthesize: SynthesizeConfig,
     finder: Finder,
     builder: PromptBuilder,
+    scorers: Mapping[str, Scorer] | None = None,
     out: Folder,
     side: Literal["exam", "validation"] = "exam",
 ) -> Scorecard:
     """The grid {base, base-fewshot, tuned} × {none, retrieved, oracle}; `generators` holds `base` and `tuned`.
 
-    The validation side is asked where settings are chosen.
+    The validation side is asked where settings are chosen. `scorers` of both, where given, also tell what the tuned model
+    has forgotten.
     """
     questions, left_out = limit_questions(exam.questions(side), settings.max_questions, seed=settings.seed)
     if not questions:
@@ -71,6 +74,12 @@ def evaluate(
             for context, shown in cells.items()
             for row in room.cell(model, context, shown, generators=generators, shots=shots)
         ]
+        if scorers and "tuned" in settings.models:
+            bar.add_task("general instructions", total=None)
+            base, tuned = (Model(generators[name], scorers[name]) for name in ("base", "tuned"))
+            figures, rows = measure_forgetting(base, tuned, resamples=settings.resamples, seed=settings.seed)
+            out.write_jsonl("forgetting.jsonl", rows)
+            out.write_json(FORGETTING, figures)
     out.write_jsonl("answers.jsonl", map(to_json, answers))
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
     card["made_by"] = making(question.question for question in questions)

@@ -12,7 +12,7 @@ from ragraft.config import ReportConfig
 from ragraft.methods.report_data import Sources, build_report
 from ragraft.methods.report_page import render_page
 from ragraft.methods.report_text import interval, phrase
-from ragraft.workspace import Checkpoint, Exam, Folder, Lessons, Report, Scorecard
+from ragraft.workspace import FORGETTING, Checkpoint, Exam, Folder, Lessons, Report, Scorecard
 
 
 def report(
@@ -39,6 +39,7 @@ def report(
             retrieval=_optional(exam.folder, "retrieval.json"),
             lessons=lessons.counts(),
             training=checkpoint.told(),
+            forgetting=_optional(scorecard.folder, FORGETTING),
             metrics=checkpoint.metrics(),
             facts=facts,
         ),

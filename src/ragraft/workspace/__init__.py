@@ -1,6 +1,7 @@
 """What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
 
 from ragraft.workspace.artifacts import (
+    FORGETTING,
     RETRIEVED,
     Artifact,
     Checkpoint,
@@ -17,6 +18,7 @@ from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, wri
 from ragraft.workspace.run import Run
 
 __all__ = [
+    "FORGETTING",
     "RETRIEVED",
     "Artifact",
     "Checkpoint",

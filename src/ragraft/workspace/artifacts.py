@@ -30,6 +30,7 @@ from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
+FORGETTING = "forgetting.json"
 CHUNKS = "chunks.parquet"
 
 
@@ -199,7 +200,7 @@ def _one_or_each(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard(Artifact):
-    """70-scores: answers.jsonl, scorecard.json, fewshot.json."""
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json, forgetting.json and forgetting.jsonl."""
 
     def answers(self) -> Iterator[Answer]:
         tuples = {"citations", "quotes", "passages"}

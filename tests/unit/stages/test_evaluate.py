@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.ports import Generator, Scorer
 from ragraft.records import Answer, Chunk, Completion, ExamQuestion, Passage, Prompt, Question, Sampling, Side, to_json
 from ragraft.stages.evaluate import evaluate
 from ragraft.workspace import Exam, Folder, Index, Scorecard
@@ -86,7 +88,12 @@ def question(n: int) -> ExamQuestion:
 
 
 def bring(
-    folder: Path, generators: dict[str, Reader], *, rows: Sequence[ExamQuestion] | None = None, **settings: Any
+    folder: Path,
+    generators: Mapping[str, Generator],
+    *,
+    rows: Sequence[ExamQuestion] | None = None,
+    scorers: Mapping[str, Scorer] | None = None,
+    **settings: Any,
 ) -> Scorecard:
     place = Folder(folder)
     chunks = [
@@ -109,6 +116,7 @@ def bring(
         synthesize=SynthesizeConfig(),
         finder=Asking(Ranked(passages)),
         builder=PromptBuilder(Words(), prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
+        scorers=scorers,
         out=place.folder("scores"),
     )
 
@@ -246,3 +254,15 @@ def test_passages_over_the_budget_are_dropped_by_rank_and_counted(tmp_path: Path
 def test_an_empty_exam_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^The exam side holds no question; give more questions or a larger examine"):
         bring(tmp_path, readers(), rows=[question(n) for n in range(6)])
+
+
+def test_what_was_forgotten_is_measured_where_models_can_score(tmp_path: Path) -> None:
+    echo = {name: EchoGenerator(name) for name in ("base", "tuned")}
+    made = bring(tmp_path / "a", echo, scorers=echo, models=("base", "tuned"), contexts=("none",))
+    figures = made.folder.read_json("forgetting.json")
+    assert figures["nll"]["change"]["value"] == 0
+    assert figures["formats"]["base"] == figures["formats"]["tuned"]
+    rows = list(made.folder.read_jsonl("forgetting.jsonl"))
+    assert len(rows) == figures["probes"] + figures["formats"]["base"]["n"]
+    for folder, scorers, models in (("b", None, ("base", "tuned")), ("c", echo, ("base",))):
+        assert not bring(tmp_path / folder, echo, scorers=scorers, models=models).folder.has("forgetting.json")
