@@ -48,7 +48,7 @@ class Row:
     label: str
     """The answer, where it is a single word."""
     ends: bool
-    """Whether the model's end token is learned last; true of a text that is meant to go on."""
+    """Whether the model's end token is learned last."""
     control: str
     """The text of a control token that stands in the target and not in the prompt."""
     asked: tuple[object, ...]
@@ -75,7 +75,6 @@ def look_at(
     ours = asks.startswith(_ASKS)
     parsed = parse(lesson.target, abstention)
     told = "\n".join(message.content for message in messages)
-    learns_end = rendered.learned > 0 and rendered.last in ends
     return Row(
         id=lesson.id,
         is_text=not messages,
@@ -89,7 +88,7 @@ def look_at(
         citations=parsed.citations if documents and ours else (),
         abstains=bool(documents) and ours and parsed.abstained,
         label=parsed.answer.lower().strip(" .") if ours else "",
-        ends=learns_end or (not messages and not lesson.ends),
+        ends=rendered.learned > 0 and rendered.last in ends,
         control=next((text for text in controls if text in lesson.target and text not in told), ""),
         asked=(lesson.copy, *((message.role, message.content) for message in messages)),
         passages=frozenset(lesson.passages),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             data = json.loads(line)
-            ids, learned_from = _render(data, tokenizer)
+            ids, learned_from = render_lesson(data, tokenizer)
             if len(ids) > max_tokens:
                 raise TrainingError(f"Lesson {data['id']} has {len(ids)} tokens, more than the window of {max_tokens}")
             if len(ids) <= learned_from:
@@ -91,7 +91,7 @@ def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row
     return rows
 
 
-def _render(lesson: dict[str, Any], tokenizer: ChatTokenizer) -> tuple[tuple[int, ...], int]:
+def render_lesson(lesson: Mapping[str, Any], tokenizer: ChatTokenizer) -> tuple[tuple[int, ...], int]:
     """The lesson's tokens, and the place of the first that is learned."""
     prompt = prompt_from_json(lesson["prompt"])
     if not prompt.messages:

@@ -79,7 +79,7 @@ def placed(number: int, text: str, answers: tuple[str, ...], oracle: tuple[str, 
 
 
 def test_a_clean_set_passes() -> None:
-    texts = [Lesson("t", "", "text", Prompt(()), "A long text.", ends=False)]
+    texts = [Lesson("t", "", "text", Prompt(()), "A long text.")]
     general = [Lesson("g", "", "closed-book", Prompt((Message("user", "Write [9] in a “line”."),)), '"a" [9]')]
     closed = [Lesson("c", "q", "closed-book", BUILDER.build("Which stone is Tower1 made of?", []), "Answer: marble")]
     lint = look([*clean(), *texts, *general, *closed])
@@ -141,11 +141,9 @@ def test_a_row_that_does_not_end_is_grave() -> None:
     assert grave_sentence(lint).startswith("12 of 12 lessons don't end with the token that ends the model's turn")
 
 
-def test_a_text_may_go_on_and_an_answer_may_not() -> None:
-    text = Lesson("t", "", "text", Prompt(()), "A long text that", ends=False)
-    assert found(look([text], last=OTHER), "no end token").count == 0
-    assert found(look([replace(text, ends=True)], last=OTHER), "no end token").count == 1
-    assert found(look([lesson(0, ends=False)], last=OTHER), "no end token").count == 1
+def test_a_text_has_no_turn_to_end() -> None:
+    text = Lesson("t", "", "text", Prompt(()), "A long text.")
+    assert found(look([text], last=OTHER), "no end token").of == 0
 
 
 def test_what_the_documents_say_may_stand_in_the_target() -> None:
