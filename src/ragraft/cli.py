@@ -13,7 +13,7 @@ from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, RagraftError
 
 if TYPE_CHECKING:
-    from ragraft.pipeline import Event, Session, Wanted
+    from ragraft.pipeline import Event, Session, Table, Wanted
 
 app = typer.Typer(
     add_completion=False,
@@ -179,11 +179,14 @@ def show(
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Show an artifact's first rows as JSON; the report as its table."""
+    """Show an artifact's first rows as JSON; the report as its table; above lessons, what was found in them."""
+    from ragraft.pipeline import lesson_table
     from ragraft.pipeline import show as show_artifact
 
     session = _open(file, [], run_)
     found = show_artifact(session, artifact, limit)
+    if artifact == "lessons":
+        _print_table(lesson_table(session), error=True)
     if artifact == "report":
         _print_report(found)
     else:
@@ -327,16 +330,17 @@ def _print_report(report: dict[str, Any]) -> None:
     _print_table(report_table(report))
 
 
-def _print_table(plain: Any) -> None:
+def _print_table(plain: Table, *, error: bool = False) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
+    from rich.table import Table as Drawn
 
-    console = Console()
-    table = Table(title=plain.title)
+    console = Console(stderr=error)
+    table = Drawn(title=plain.title)
     for place, column in enumerate(plain.columns):
         table.add_column(column, justify="right" if place else "left")
     for row in plain.rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
     for note in plain.notes:
         console.print(note, markup=False, highlight=False)

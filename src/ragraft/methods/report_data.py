@@ -65,6 +65,8 @@ class Sources:
     """What only the pipeline knows: name, created, passages, settings, and anything flat worth showing."""
     forgetting: Mapping[str, Any] = field(default_factory=dict)
     """The scores' forgetting.json."""
+    lint: Mapping[str, Any] = field(default_factory=dict)
+    """The checkpoint's lint.json: set of lessons → what was found in it."""
 
 
 def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
@@ -98,6 +100,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "sides": dict(sources.exam_facts.get("sides", {})),
         "known_documents": sources.exam_facts.get("known_documents"),
         "lessons": dict(sources.lessons),
+        "lint": dict(sources.lint),
         "training": dict(sources.training),
         "loss": [dict(row) for row in sources.metrics],
         "examples": _examples(sources, opponent, examples),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ragraft.methods import charts, report_table
+from ragraft.methods.lint_table import lint_table
 from ragraft.methods.report_forgetting import forgetting_table
 from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
 from ragraft.methods.report_text import (
@@ -92,6 +93,7 @@ def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
         "retrieval": report_table.retrieval_table(report),
         "sides": report_table.sides_table(report),
         "forgetting": forgetting_table(report["forgetting"]),
+        "lint": lint_table(report["lint"]),
         **{
             name: report_table.metric_table(report, report[part], columns, title=title)
             for name, (part, columns, title) in metrics.items()

@@ -55,7 +55,7 @@ class ChatTokenizer:
 
     def target_ids(self, target: str) -> list[int]:
         """Token ids of an answer, closed by the token that ends a turn."""
-        return [*self._data_ids(target), int(self.tokenizer.eos_token_id)]
+        return [*self._data_ids(target), self.end]
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a text that is no chat: what opens one for this model, then the text."""
@@ -71,6 +71,16 @@ class ChatTokenizer:
         parting = self.tokenizer.added_tokens_encoder.get("<|endoftext|>")
         known = (parting, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
         return next(int(token) for token in known if token is not None)
+
+    @property
+    def end(self) -> int:
+        """The token that ends a turn."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def control_texts(self) -> tuple[str, ...]:
+        """The texts of all control tokens, the longest first."""
+        return _control_texts(self.tokenizer)
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
@@ -107,6 +117,11 @@ def load_tokenizer(folder: Path) -> ChatTokenizer:
             f"transformers cannot open the tokenizer in {folder}: {first_line(error)}; "
             "fetch the model anew, or name another"
         ) from error
+    if tokenizer.eos_token_id is None:
+        raise SourceError(
+            f"The tokenizer in {folder} names no token that ends a turn (eos_token), so no model could be taught to "
+            "stop; name it in tokenizer_config.json, or name another model"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return ChatTokenizer(tokenizer)
@@ -138,7 +153,11 @@ def _template_pieces(tokenizer: Any, roles: tuple[str, ...]) -> tuple[str, ...] 
 @functools.lru_cache(maxsize=8)
 def _control_pattern(tokenizer: Any) -> re.Pattern[str]:
     """Matches the text of any control token."""
+    return re.compile("|".join(map(re.escape, _control_texts(tokenizer))) or r"(?!)")
+
+
+def _control_texts(tokenizer: Any) -> tuple[str, ...]:
     added = {str(token) for token in tokenizer.added_tokens_encoder} | set(tokenizer.all_special_tokens)
     # Gemma and GPT-NeoX add runs of blanks and newlines: those are words, and cutting them would change all texts.
     words = {token for token in added if token.strip(" \t\r\n▁")}
-    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or r"(?!)")
+    return tuple(sorted(words, key=lambda word: (-len(word), word)))

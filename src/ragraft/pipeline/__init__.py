@@ -1,9 +1,11 @@
 """The pipeline: the table of stages, their wiring to backends, and what the CLI and the API call."""
 
+from ragraft.methods.report_table import Table
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.export import export
+from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
@@ -24,12 +26,14 @@ __all__ = [
     "Review",
     "Session",
     "Swept",
+    "Table",
     "Wanted",
     "ask",
     "changed_keys",
     "compare",
     "export",
     "flat_settings",
+    "lesson_table",
     "open_review",
     "open_session",
     "propose_questions",

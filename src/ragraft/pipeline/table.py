@@ -118,8 +118,10 @@ def _synthesize(at: At, out: Folder) -> object:
 
 
 def _train(at: At, out: Folder) -> object:
+    from ragraft.pipeline.lint import check_lessons
     from ragraft.stages.train import train
 
+    check_lessons(at, out)
     return train(
         Lessons(at.made["synthesize"]),
         settings=at.config.train,
@@ -254,6 +256,12 @@ def _retrieved(at: At) -> str | None:
     return hash_file(found) if found.exists() else None
 
 
+def _lessons(at: At) -> list[str]:
+    """The lessons as they are: edited by hand, they would teach something else."""
+    steps = Lessons(at.made["synthesize"]).steps().values()
+    return [hash_file(step.folder.file(name)) for step in steps for name in ("lessons.jsonl", "validation.jsonl")]
+
+
 def _model(at: At) -> str:
     return str(at.backends.model_facts()["identity"])
 
@@ -304,7 +312,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("60-checkpoint", versioned=False),
         needs=("synthesize",),
         settings=_training_settings,
-        identity=_model,
+        identity=lambda at: [_model(at), _lessons(at)],
         run=_train,
         version=3,
     ),

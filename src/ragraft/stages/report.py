@@ -12,7 +12,7 @@ from ragraft.config import ReportConfig
 from ragraft.methods.report_data import Sources, build_report
 from ragraft.methods.report_page import render_page
 from ragraft.methods.report_text import interval, phrase
-from ragraft.workspace import FORGETTING, Checkpoint, Exam, Folder, Lessons, Report, Scorecard
+from ragraft.workspace import FORGETTING, LINT, Checkpoint, Exam, Folder, Lessons, Report, Scorecard
 
 
 def report(
@@ -40,6 +40,7 @@ def report(
             lessons=lessons.counts(),
             training=checkpoint.told(),
             forgetting=_optional(scorecard.folder, FORGETTING),
+            lint=_optional(checkpoint.folder, LINT),
             metrics=checkpoint.metrics(),
             facts=facts,
         ),

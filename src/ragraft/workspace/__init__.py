@@ -2,6 +2,7 @@
 
 from ragraft.workspace.artifacts import (
     FORGETTING,
+    LINT,
     RETRIEVED,
     Artifact,
     Checkpoint,
@@ -19,6 +20,7 @@ from ragraft.workspace.run import Run
 
 __all__ = [
     "FORGETTING",
+    "LINT",
     "RETRIEVED",
     "Artifact",
     "Checkpoint",

@@ -31,6 +31,7 @@ from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
 FORGETTING = "forgetting.json"
+LINT = "lint.json"
 CHUNKS = "chunks.parquet"
 
 
@@ -134,10 +135,22 @@ class LessonSet(Artifact):
     """One method's lessons: lessons.jsonl, validation.jsonl, rejected.jsonl, counts.json."""
 
     def train(self) -> list[Lesson]:
-        return [lesson_from_json(row) for row in self.folder.read_jsonl("lessons.jsonl")]
+        return list(self._read("lessons.jsonl"))
 
     def validation(self) -> list[Lesson]:
-        return [lesson_from_json(row) for row in self.folder.read_jsonl("validation.jsonl")]
+        return list(self._read("validation.jsonl"))
+
+    def _read(self, name: str) -> Iterator[Lesson]:
+        """Lessons may have been edited by hand: raises WorkspaceError for a row that is none."""
+        for number, row in enumerate(self.folder.read_jsonl(name), start=1):
+            try:
+                lesson = lesson_from_json(row)
+            except (KeyError, TypeError) as error:
+                raise WorkspaceError(
+                    f"{self.folder.file(name)}, row {number}, is no lesson ({error}); mend or remove it, or make the "
+                    "lessons anew: ragraft run --from synthesize"
+                ) from None
+            yield lesson
 
     def counts(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("counts.json")
@@ -159,7 +172,7 @@ class Lessons(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Artifact):
-    """60-checkpoint: a folder a method (the last is final) with weights, checkpoint.json and metrics.jsonl."""
+    """60-checkpoint: lint.json, a folder a method (the last is final) with weights, checkpoint.json, metrics.jsonl."""
 
     def steps(self) -> dict[str, Folder]:
         """Folder name, as in `01-raft`, → what that method made."""
