@@ -29,7 +29,7 @@ from ragraft.ports import Generator, Scorer
 from ragraft.records import Completion, LogProbs, Prompt, Sampling, to_json
 
 ANSWER_TOKENS = 64
-BATCH = 40
+BATCH = 48
 """Instructions are short: a batch of this size needs less memory than one of questions with documents."""
 DRAWN_AT = 1.0
 
@@ -154,13 +154,13 @@ def _kept(answers: Sequence[Completion], formats: Sequence[Seed]) -> list[_Kept]
 def _formats(
     formats: Sequence[Seed], kept: Mapping[str, Sequence[_Kept]], *, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Shares kept, their difference, and which instructions were lost or gained; instructions of a kind go together."""
-    kinds = [one.kind for one in formats]
+    """Shares kept, their difference, and which instructions were lost or gained."""
+    names = [one.id for one in formats]
     base, tuned = ([float(one.kept) for one in kept[name]] for name in ("base", "tuned"))
     return {
-        "base": to_json(mean_interval(base, kinds, share=True, resamples=resamples, seed=seed)),
-        "tuned": to_json(mean_interval(tuned, kinds, share=True, resamples=resamples, seed=seed)),
-        "difference": to_json(paired_difference(tuned, base, kinds, resamples=resamples, seed=seed)),
+        "base": to_json(mean_interval(base, names, share=True, resamples=resamples, seed=seed)),
+        "tuned": to_json(mean_interval(tuned, names, share=True, resamples=resamples, seed=seed)),
+        "difference": to_json(paired_difference(tuned, base, names, resamples=resamples, seed=seed)),
         "lost": [one.id for one, before, after in zip(formats, base, tuned, strict=True) if before > after],
         "gained": [one.id for one, before, after in zip(formats, base, tuned, strict=True) if after > before],
     }

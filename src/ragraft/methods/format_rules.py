@@ -69,7 +69,7 @@ RULES: Mapping[str, Callable[[str, Given], bool]] = {
     "capitals": lambda text, given: _cased(text, upper=True),
     "small": lambda text, given: _cased(text, upper=False),
     "ends": lambda text, given: _bare(text).endswith(str(given[0])),
-    "begins": lambda text, given: text.lstrip("\"'“‘*_").startswith(str(given[0])),
+    "begins": lambda text, given: re.sub(r"[*_]", "", text).startswith(str(given[0])),
     "items": _items,
     "one_of": lambda text, given: _bare(text).lower() in given,
     "without": lambda text, given: not any(_holds(text, one) for one in given),

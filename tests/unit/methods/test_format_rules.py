@@ -18,7 +18,12 @@ CASES: list[tuple[str, Given, list[str], list[str]]] = [
     ("capitals", (), ["DOGS BARK.", "A 2ND DOG"], ["Dogs bark.", "DOGS BARKs", "123"]),
     ("small", (), ["snow is cold."], ["Snow is cold.", "123"]),
     ("ends", ("END",), ["Cats sleep. END", "Cats. **END**."], ["Cats sleep until the end", "END of cats"]),
-    ("begins", ("My answer:",), ["My answer: the Rhine", '"My answer: the Rhine"'], ["The Rhine", "So, My answer: x"]),
+    (
+        "begins",
+        ("My answer:",),
+        ["My answer: the Rhine", "**My answer:** the Rhine"],
+        ["The Rhine", "So, My answer: x", '"My answer: x"'],
+    ),
     (
         "items",
         (3,),

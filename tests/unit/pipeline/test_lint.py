@@ -42,9 +42,8 @@ def test_lessons_edited_by_hand_are_looked_over_and_refused(make_site: MakeSite,
     site = make_site()
     bring(site, last="synthesize")
     edit(site, lambda row: row.update(target=f"Question: why?\n{row['target']}"))
-    with pytest.raises(
-        InputError, match=r"lessons\.jsonl: \d+ of \d+ lessons repeat text of the prompt .*show lessons$"
-    ):
+    sentence = r"lessons\.jsonl: \d+ of \d+ lessons repeat text of the prompt .*show lessons$"
+    with pytest.raises(InputError, match=sentence):
         bring(site, last="train")
     table = lesson_table(open_session(site.file))
     (row,) = (row for row in table.rows if row[1] == "prompt text in the target")
