@@ -96,7 +96,12 @@ def _score(cell: Cell, settings: SweepConfig, place: Folder, tell: Tell) -> Scor
     session = cell.session
     made = run_table(session, tell, last="train")
     asked = session.config.evaluate.model_copy(
-        update={"models": ("tuned",), "contexts": (settings.context,), "max_questions": settings.max_questions}
+        update={
+            "models": ("tuned",),
+            "contexts": (settings.context,),
+            "max_questions": settings.max_questions,
+            "forgetting": False,
+        }
     )
     out = place.folder(session.config.name)
     card = evaluate_side(session.at(made), settings.side, asked, out)

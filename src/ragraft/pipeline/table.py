@@ -141,7 +141,6 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
 
     models = {"base": at.config.model, "tuned": str(Checkpoint(at.made["train"]).final())}
     generators = {name: at.backends.generator(model) for name, model in models.items()}
-    scores = at.config.evaluate.forgetting
     return evaluate(
         Index(at.made["index"]),
         Exam(at.made["examine"]),
@@ -152,7 +151,7 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         synthesize=at.config.synthesize,
         finder=finder(at),
         builder=builder(at),
-        scorers={name: at.backends.scorer(model) for name, model in models.items()} if scores else None,
+        scorers={name: at.backends.scorer(model) for name, model in models.items()} if settings.forgetting else None,
         out=out,
         side=side,
     )
