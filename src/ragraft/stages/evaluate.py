@@ -50,8 +50,8 @@ def evaluate(
 ) -> Scorecard:
     """The grid {base, base-fewshot, tuned} × {none, retrieved, oracle}; `generators` holds `base` and `tuned`.
 
-    The validation side is asked where settings are chosen. `scorers` of both, where given, also tell what the tuned model
-    has forgotten.
+    The validation side is asked where settings are chosen. `scorers` of both, where given, also tell what the tuned
+    model has forgotten.
     """
     questions, left_out = limit_questions(exam.questions(side), settings.max_questions, seed=settings.seed)
     if not questions:
