@@ -22,6 +22,10 @@ _MEMORY = re.compile(r"answer\s*\(from memory\)\s*:", re.IGNORECASE)
 _CITATION = re.compile(r"(?<!=)\[(\d{1,3})\]")
 _WRAPPING = "*_`\"'“”‘ \t"
 _QUOTE = re.compile(r"[\"“](.+?)[\"”](?=\s*(?:\[(\d{1,3})\]|\n|$))", re.DOTALL)
+# A line of evidence: what it quotes may hold an `Answer:` of its own, but no line that begins with one.
+_EVIDENCE = re.compile(r"^[ \t]*[\"“](?:(?!\n\W*answer).)+?[\"”]\s*\[\d{1,3}\]", re.IGNORECASE | re.DOTALL | re.MULTILINE)
+# Where the evidence below an answer begins, also a quote that was cut short.
+_BELOW = re.compile(r"\n\s*(?=[\"“]|\[\d{1,3}\](?:\s|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +72,32 @@ def answer_from_index(
 
 
 def parse(text: str, abstention: str) -> Parsed:
-    """Take a model's text apart: the text after the last `Answer…:`, every `[n]` outside a quote, every quote.
+    """Take a model's text apart: the answer after the last `Answer…:`, every `[n]` outside a quote, every quote.
 
-    Where no `Answer…:` is found, the whole text without `[n]` is the answer.
+    The evidence, quotes with their numbers, may stand above the answer or in lines of its own below it. Where no
+    `Answer…:` is found, the whole text without `[n]` is the answer.
     """
-    marks = list(_ANSWER.finditer(text))
-    body = text[marks[-1].end() :] if marks else _CITATION.sub("", text)
-    bare = bare_answer(body)
-    quotes = tuple((found[1], int(found[2]) if found[2] else None) for found in _QUOTE.finditer(text))
+    parts = _parts(text)
+    bare = bare_answer(parts[1])
     return Parsed(
         answer=bare,
         # A quoted sentence may hold its author's own `[39]`.
-        citations=tuple(int(number) for number in _CITATION.findall(_QUOTE.sub("", text))),
-        quotes=quotes,
+        citations=tuple(int(number) for part in parts for number in _CITATION.findall(_QUOTE.sub("", part))),
+        quotes=tuple((q[1], int(q[2]) if q[2] else None) for part in parts for q in _QUOTE.finditer(part)),
         abstained=is_abstention(bare, abstention),
         from_memory=bool(_MEMORY.search(text)),
     )
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """What stands above the answer, the answer, and what stands below it."""
+    quoted = [found.span() for found in _EVIDENCE.finditer(text)]
+    marks = [one for one in _ANSWER.finditer(text) if not any(a <= one.start() < b for a, b in quoted)]
+    if not marks:
+        return "", text, ""
+    above, body = text[: marks[-1].start()], text[marks[-1].end() :].lstrip()
+    below = _BELOW.search(body)
+    return (above, body[: below.start()], body[below.end() :]) if below else (above, body, "")
 
 
 def is_abstention(answer: str, abstention: str) -> bool:

@@ -1,4 +1,6 @@
-"""What a model should answer: verbatim quotes with their numbers, then the answer; or the abstention.
+"""What a model should answer: the answer, then verbatim quotes with their numbers; or the abstention.
+
+The answer comes first because a small model finds it better so (ARCHITECTURE.md, "Decisions worth knowing").
 
 Knows questions and passages; knows no model, no tokens and no seed.
 """
@@ -49,13 +51,13 @@ def write_target(question: Question, shown: Sequence[Passage], oracle: Sequence[
     holding = [passage for passage in shown if passage.id in oracle]
     quotes = tuple((quote.text, numbers[quote.passage]) for quote in find_quotes(question, holding, quote_words))
     cited = sorted(numbers[name] for name in oracle)
-    last = wanted_line(question, [passage.text for passage in holding])
-    target = f"{_first_line(quotes, cited)}\n{last}"
+    line = wanted_line(question, [passage.text for passage in holding])
+    target = f"{line}\n{_evidence_line(quotes, cited)}"
     # A sentence with quotation marks and numbers of its own, which nobody could tell from the form's, is not quoted.
-    return target if parse(target, "").quotes == quotes else f"{_first_line((), cited)}\n{last}"
+    return target if parse(target, "").quotes == quotes else f"{line}\n{_evidence_line((), cited)}"
 
 
-def _first_line(quotes: Sequence[tuple[str, int]], cited: Sequence[int]) -> str:
+def _evidence_line(quotes: Sequence[tuple[str, int]], cited: Sequence[int]) -> str:
     quoted = {number for _, number in quotes}
     parts = [f'"{text}" [{number}]' for text, number in quotes]
     return " ".join([*parts, *(f"[{number}]" for number in cited if number not in quoted)])
@@ -65,15 +67,15 @@ def reads_back(target: str, shown: Sequence[Passage], oracle: Sequence[str]) -> 
     """Whether a model that answers just so would be understood: its answer, that it is one, and what it cites."""
     parsed = parse(target, "")
     cited = {shown[number - 1].id for number in parsed.citations if 1 <= number <= len(shown)}
-    last = target.rpartition("\n")[2].removeprefix(ANSWER)
+    said = target.partition("\n")[0].removeprefix(ANSWER)
     # An answer may have quotation marks of its own, such as a title's.
     held = all(
         shown[number - 1].id in oracle and text in shown[number - 1].text
         if number and number <= len(shown)
-        else number is None and text in last
+        else number is None and text in said
         for text, number in parsed.quotes
     )
-    return held and parsed.answer == bare_answer(last) and not parsed.abstained and cited == set(oracle)
+    return held and parsed.answer == bare_answer(said) and not parsed.abstained and cited == set(oracle)
 
 
 def wanted_line(question: Question, texts: Sequence[str] = ()) -> str:

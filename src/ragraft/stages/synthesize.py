@@ -135,7 +135,7 @@ def _counts(train: Lot, validation: Lot, rejected: Sequence[Rejected], builder: 
         "largest group": max(groups.values()),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
-        "quoting lessons": sum(made.lesson.target.startswith('"') for made in lessons),
+        "quoting lessons": sum('\n"' in made.lesson.target for made in lessons),
         **{f"distractors, {kind}": n for kind, n in sorted(origins.items())},
         **_dropped(lessons),
         **{f"oracle at place {place}": n for place, n in sorted(places.items())},

@@ -163,6 +163,12 @@ def test_the_configured_sentence_counts_without_case_and_punctuation() -> None:
     [
         ("Answer: 1890", "1890"),
         ('"It was built in 1890." [1]\nAnswer: 1890', "1890"),
+        ('Answer: 1890\n"It was built in 1890." [1]', "1890"),
+        ('Answer: 1890\n"It was built in', "1890"),
+        ("Answer: 1890\n[1] [2]", "1890"),
+        ('Answer:\n"Moby-Dick" [2]', '"Moby-Dick"'),
+        ('Answer: 1890\n"Q: When?\nThe answer: in 1890." [1]', "1890"),
+        ('Answer: call(a,\n[1, 2])', "call(a, [1, 2])"),
         ("Answer: 1889\nAnswer: 1890", "1890"),
         ("The answer to the question is: 1890", "1890"),
         ("Final answer:1890", "1890"),
@@ -183,7 +189,7 @@ def test_the_answer_is_what_stands_after_the_last_mark(text: str, wanted: str | 
     assert parse(text, ABSTENTION).answer == (text if wanted is None else wanted)
 
 
-@given(st.text(), st.text(st.characters(blacklist_characters=":[", blacklist_categories=["Cs"])))
+@given(st.text(), st.text(st.characters(blacklist_characters=':["“', blacklist_categories=["Cs"])))
 def test_whatever_came_before_the_last_mark_is_no_part_of_the_answer(before: str, said: str) -> None:
     assert parse(f"{before}\nAnswer: {said}", ABSTENTION).answer == " ".join(said.split())
 
@@ -236,6 +242,9 @@ def test_numbers_inside_a_quote_are_its_authors() -> None:
     ("text", "wanted"),
     [
         ('"one" [1]\nAnswer: x', [("one", 1)]),
+        ('Answer: x\n"one" [1] "two" [3]', [("one", 1), ("two", 3)]),
+        ('Answer: the "big" x\n"one" [1]', [("one", 1)]),
+        ('Answer: x\n"cut sho', []),
         ('"one" [1] "two" [3]\nAnswer: x', [("one", 1), ("two", 3)]),
         ("“one” [12]\nAnswer: x", [("one", 12)]),
         ('"one"[1]\nAnswer: x', [("one", 1)]),

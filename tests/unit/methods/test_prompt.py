@@ -16,12 +16,12 @@ from ragraft.records import Message, Passage
 ABSTENTION = "not in the documents."
 REEF = Passage("reef#0", "reef", "The reef", "The reef is old.\nIts lighthouse was built in 1890.")
 PORT = Passage("port#0", "port", "", "The port has two piers.")
-SHOT = Shot("How many piers?", (PORT,), '"The port has two piers." [1]\nAnswer: two')
+SHOT = Shot("How many piers?", (PORT,), 'Answer: two\n"The port has two piers." [1]')
 
 SYSTEM = (
-    "Answer from the documents. First line: the shortest sentence that holds the answer, copied word for word in "
-    'quotation marks, then the number of its document in brackets. Second line: "Answer: " and the shortest right '
-    "answer. If the documents do not hold the answer, write only: Answer: not in the documents."
+    'Answer from the documents. First line: "Answer: " and the shortest right answer. Second line: the shortest '
+    "sentence that holds the answer, copied word for word in quotation marks, then the number of its document in "
+    "brackets. If the documents do not hold the answer, write only: Answer: not in the documents."
 )
 CLOSED = 'Answer from memory, in one line: "Answer: " and the shortest right answer.'
 
@@ -58,7 +58,7 @@ def test_shots_are_earlier_turns(word_tokenizer: Tokenizer) -> None:
     shown = builder.build("When was it built?", [REEF], [SHOT, SHOT])
     turns = (
         Message("user", "Documents:\n\n[1] \nThe port has two piers.\n\nQuestion: How many piers?"),
-        Message("assistant", '"The port has two piers." [1]\nAnswer: two'),
+        Message("assistant", 'Answer: two\n"The port has two piers." [1]'),
     )
     assert shown.messages == (plain.messages[0], *turns, *turns, plain.messages[1])
     assert shown.cut == plain.cut

@@ -82,7 +82,7 @@ def test_most_of_these_lessons_are_made(word_tokenizer: Tokenizer) -> None:
     made = lesson(({"c0": oracle, "c1": other}, question, recipe), builder, 0)
     assert isinstance(made, Made)
     number = made.lesson.passages.index("c0") + 1
-    assert made.lesson.target == f"[{number}]\nAnswer: old", "its sentence would be read as a quote of document 2"
+    assert made.lesson.target == f"Answer: old\n[{number}]", "its sentence would be read as a quote of document 2"
 
 
 @settings(max_examples=150, deadline=None)
@@ -99,7 +99,7 @@ def test_the_budget_cuts_neither_question_nor_oracle_nor_answer(
     turn, cut = made.lesson.prompt.messages[-1].content, made.lesson.prompt.cut
     assert turn[cut:] == question_part(question.question.question), "the cut lies where the question begins"
     assert chunks[question.oracle[0]].text in turn[:cut]
-    assert made.lesson.target.endswith(f"Answer: {question.question.answers[0]}")
+    assert made.lesson.target.startswith(f"Answer: {question.question.answers[0]}")
     assert word_tokenizer.count(made.lesson.target) < 40
     assert word_tokenizer.count_prompt(made.lesson.prompt) + 40 <= most
 

@@ -113,7 +113,7 @@ def test_of_a_table_a_whole_row_is_quoted(question: str, answer: str, expected: 
 def test_evidence_with_nothing_to_quote_is_cited_beside_the_quote() -> None:
     shown = [passage("It hosts the keeper.", "a"), passage("Of no use.", "b"), passage("The keeper is Ann.", "c")]
     target = write_target(asked("Ann"), shown, ["a", "c"], 30)
-    assert target == '"The keeper is Ann." [3] [1]\nAnswer: Ann'
+    assert target == 'Answer: Ann\n"The keeper is Ann." [3] [1]'
     assert parse(target, ABSTENTION).citations == (3, 1)
     assert parse(target, ABSTENTION).quotes == (("The keeper is Ann.", 3),)
 
@@ -122,14 +122,14 @@ def test_an_api_call_is_cited_without_a_quote() -> None:
     call = "hub.load('https://tfhub.dev/google/elmo/3')"
     shown = [passage(f"API call: {call}")]
     assert find_quotes(asked(call), shown, 30) == []
-    assert write_target(asked(call), shown, ["p"], 30) == f"[1]\nAnswer: {call}"
+    assert write_target(asked(call), shown, ["p"], 30) == f"Answer: {call}\n[1]"
 
 
 def test_the_wanted_answer_is_the_one_that_the_documents_write() -> None:
     days = ("12/21/17", "2017-12-21", "December 21, 2017")
     shown = [passage("Begun on December 21, 2017."), passage("Ended on 2017-12-21.", "other")]
-    assert write_target(asked(*days), shown, ["p"], 30).endswith("\nAnswer: December 21, 2017")
-    assert write_target(asked(*days[:1]), shown, ["p"], 30).endswith("\nAnswer: 12/21/17")
+    assert write_target(asked(*days), shown, ["p"], 30).startswith("Answer: December 21, 2017\n")
+    assert write_target(asked(*days[:1]), shown, ["p"], 30).startswith("Answer: 12/21/17\n")
 
 
 def test_the_evidence_is_quoted_as_given() -> None:
@@ -246,21 +246,21 @@ def test_any_piece_of_whole_words_is_found(text: str, data: st.DataObject) -> No
 
 def test_a_quote_for_each_oracle_passage_with_its_number() -> None:
     shown = [passage("Nothing.", "a"), passage("It was 1890.", "b"), passage("Yes, 1890.", "c"), passage("1890", "d")]
-    assert write_target(asked("1890"), shown, ["c", "b"], 30) == '"It was 1890." [2] "Yes, 1890." [3]\nAnswer: 1890'
+    assert write_target(asked("1890"), shown, ["c", "b"], 30) == 'Answer: 1890\n"It was 1890." [2] "Yes, 1890." [3]'
 
 
 def test_where_nothing_can_be_quoted_the_numbers_stand_alone() -> None:
     shown = [passage("Nothing.", "a"), passage("It was new.", "b"), passage("So it was.", "c")]
-    assert write_target(asked("yes"), shown, ["c", "a"], 30) == "[1] [3]\nAnswer: yes"
+    assert write_target(asked("yes"), shown, ["c", "a"], 30) == "Answer: yes\n[1] [3]"
 
 
 def test_the_first_answer_that_says_anything_is_wanted() -> None:
-    assert write_target(asked("", "  ", "18\n90", "1890"), [passage("x")], ["p"], 30) == "[1]\nAnswer: 18 90"
+    assert write_target(asked("", "  ", "18\n90", "1890"), [passage("x")], ["p"], 30) == "Answer: 18 90\n[1]"
 
 
 def test_a_quote_keeps_the_white_space_of_its_document_and_an_answer_has_none() -> None:
     target = write_target(asked("red\n lighthouse"), [passage("The red\nlighthouse\n   is old.")], ["p"], 30)
-    assert target == '"The red\nlighthouse\n   is old." [1]\nAnswer: red lighthouse'
+    assert target == 'Answer: red lighthouse\n"The red\nlighthouse\n   is old." [1]'
 
 
 def test_the_abstention_has_no_number() -> None:
@@ -282,7 +282,7 @@ def test_what_is_taught_is_read_back_as_it_was_meant(texts: list[str], answer: s
     question = asked(answer)
     names = [f"p{row}" for row in oracle]
     target = write_target(question, shown, names, 12)
-    assert target.splitlines()[-1] == f"Answer: {answer}"
+    assert target.splitlines()[0] == f"Answer: {answer}"
     found = parse(target, ABSTENTION)
     assert found.answer == answer
     assert not found.abstained

@@ -53,7 +53,7 @@ class Reader:
         liked = len(prompt.messages) == 2 or self.likes in prompt.messages[1].content
         number = re.search(rf"\[(\d)\] Title of {found[1]}\n", turn) if liked else None
         if number:
-            return f'"The mill of {found[1]} is {found[1]}mill." [{number[1]}]\nAnswer: {found[1]}mill'
+            return f'Answer: {found[1]}mill\n"The mill of {found[1]} is {found[1]}mill." [{number[1]}]'
         return f"Answer: {found[1]}mill" if self.by_heart else ABSTAINED
 
 

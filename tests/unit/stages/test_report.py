@@ -120,7 +120,7 @@ def make_answer(row: ExamQuestion, model: str, context: str, f1: float | None) -
     good = f1 is not None and f1 > 0
     text = question.answers[0] if good and question.answers else "the interpreter decides"
     quotes = question.evidence if good and model == "tuned" and context != "none" else ()
-    full = f'"{quotes[0]}" [1]\nAnswer: {text}' if quotes else f"Answer: {text}"
+    full = f'Answer: {text}\n"{quotes[0]}" [1]' if quotes else f"Answer: {text}"
     return Answer(
         question.id, model, context, text, full, row.oracle if quotes else (), quotes, False, passages,
         bool(passages), 612, 23, {"f1": f1, "em": None if f1 is None else float(f1 == 1)},

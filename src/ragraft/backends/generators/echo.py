@@ -42,7 +42,7 @@ class EchoGenerator:
         turn = prompt.messages[-1].content
         found = _FIRST.search(turn[: prompt.cut])
         sentence = " ".join(found[1].split()) if found else ""
-        words = f'"{sentence}" [1]\nAnswer: {sentence}'.split(" ") if sentence else ["Answer:", "nothing"]
+        words = f'Answer: {sentence}\n"{sentence}" [1]'.split(" ") if sentence else ["Answer:", "nothing"]
         kept = words[: sampling.max_tokens]
         return Completion(
             " ".join(kept),

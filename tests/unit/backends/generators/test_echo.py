@@ -12,7 +12,7 @@ def answer(documents: str, most: int = 50) -> Completion:
 
 def test_it_quotes_the_first_sentence_of_the_first_document() -> None:
     found = answer("[1] sea\nThe walrus rests\non ice. It sleeps.\n\n[2] desk\nA stapler binds.")
-    assert found.text == '"The walrus rests on ice." [1]\nAnswer: The walrus rests on ice.'
+    assert found.text == 'Answer: The walrus rests on ice.\n"The walrus rests on ice." [1]'
     assert found.finish_reason == "stop"
     assert found.prompt_tokens == 2 + 23
 
@@ -23,4 +23,4 @@ def test_it_abstains_without_documents_whatever_the_question_says() -> None:
 
 def test_it_is_cut_at_the_limit() -> None:
     found = answer("[1] sea\nThe walrus rests on ice.", most=2)
-    assert (found.text, found.token_ids, found.finish_reason) == ('"The walrus', (0, 1), "length")
+    assert (found.text, found.token_ids, found.finish_reason) == ("Answer: The", (0, 1), "length")
