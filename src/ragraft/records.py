@@ -130,12 +130,27 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A way that a completion may take after `opening`, and how likely it must be to be taken.
+
+    Greedy decoding takes the way of the likeliest next token, though all others together may be far likelier. Here the
+    first token of `way` is taken if its probability is above `above`, and the likeliest other one else.
+    """
+
+    opening: str
+    way: str
+    above: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How to generate. Temperature 0 is greedy."""
 
     max_tokens: int = 96
     temperature: float = 0.0
     seed: int = 0
+    turn: Turn | None = None
+    """Held to by generators that see the model's probabilities; others decode as ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,8 @@ class PromptConfig(Section):
     """Longest prompt and answer together; the lowest-ranked passages go first. Never above the model's window."""
     answer_tokens: int = Field(96, ge=8)
     """Room for the answer; a longer one is cut and counted."""
+    abstain_above: float = Field(0.5, ge=0, lt=1)
+    """Abstain where that is likelier than this; 0: wherever its first word is the likeliest one."""
 
     @field_validator("abstention")
     @classmethod

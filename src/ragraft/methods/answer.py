@@ -11,9 +11,9 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragraft.methods.prompt import Fitted, PromptBuilder, Shot, prompt_text
+from ragraft.methods.prompt import ANSWER, Fitted, PromptBuilder, Shot, prompt_text
 from ragraft.ports import Generator, Retriever
-from ragraft.records import Completion, Parsed, Passage, Sampling
+from ragraft.records import Completion, Parsed, Passage, Sampling, Turn
 
 # Some models write `**Answer:** …`; what closes the mark belongs to it.
 _ANSWER = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
@@ -23,7 +23,9 @@ _CITATION = re.compile(r"(?<!=)\[(\d{1,3})\]")
 _WRAPPING = "*_`\"'“”‘ \t"
 _QUOTE = re.compile(r"[\"“](.+?)[\"”](?=\s*(?:\[(\d{1,3})\]|\n|$))", re.DOTALL)
 # A line of evidence: what it quotes may hold an `Answer:` of its own, but no line that begins with one.
-_EVIDENCE = re.compile(r"^[ \t]*[\"“](?:(?!\n\W*answer).)+?[\"”]\s*\[\d{1,3}\]", re.IGNORECASE | re.DOTALL | re.MULTILINE)
+_EVIDENCE = re.compile(
+    r"^[ \t]*[\"“](?:(?!\n\W*answer).)+?[\"”]\s*\[\d{1,3}\]", re.IGNORECASE | re.DOTALL | re.MULTILINE
+)
 # Where the evidence below an answer begins, also a quote that was cut short.
 _BELOW = re.compile(r"\n\s*(?=[\"“]|\[\d{1,3}\](?:\s|$))")
 
@@ -57,11 +59,18 @@ def answer(
         builder.fit(question, shown, shots=shots, keep=keep[place] if keep else ())
         for place, (question, shown) in enumerate(zip(questions, passages, strict=True))
     ]
-    completions = generator.generate([one.prompt for one in fitted], Sampling(max_tokens=builder.answer_tokens))
+    completions = generator.generate([one.prompt for one in fitted], sampling_of(builder))
     return [
         Reply(one, completion, parse(completion.text, builder.abstention))
         for one, completion in zip(fitted, completions, strict=True)
     ]
+
+
+def sampling_of(builder: PromptBuilder) -> Sampling:
+    """Greedy, but for the abstention: it competes with all answers together, not with the likeliest first word."""
+    opening = ANSWER.rstrip()
+    turn = Turn(opening, f"{ANSWER}{builder.abstention}"[len(opening) :], builder.abstain_above)
+    return Sampling(max_tokens=builder.answer_tokens, turn=turn if builder.abstain_above > 0 else None)
 
 
 def answer_from_index(

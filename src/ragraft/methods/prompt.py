@@ -45,6 +45,8 @@ class PromptBuilder:
     """Prompt and answer together."""
     answer_tokens: int
     """Room kept for the answer."""
+    abstain_above: float = 0.5
+    """The abstention is given if it is likelier than this."""
 
     def build(self, question: str, passages: Sequence[Passage], shots: Sequence[Shot] = ()) -> Prompt:
         """System text, solved examples, then documents and question; without passages, the closed-book form."""

@@ -226,6 +226,7 @@ def builder(at: At) -> Any:
         abstention=settings.abstention,
         max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
         answer_tokens=settings.answer_tokens,
+        abstain_above=settings.abstain_above,
     )
 
 
@@ -236,7 +237,8 @@ def _lesson_settings(config: Config) -> list[Any]:
     methods = config.train.method
     own = {method: section.model_dump(mode="json") for method, section in config.lesson_settings().items()}
     k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
-    return [config.synthesize, config.prompt, list(methods), own, k]
+    prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above"})  # which decides answers, not lessons
+    return [config.synthesize, prompt, list(methods), own, k]
 
 
 def _training_settings(config: Config) -> list[Any]:
@@ -303,7 +305,7 @@ TABLE: tuple[Stage, ...] = (
         settings=_lesson_settings,
         identity=_retrieved,
         run=_synthesize,
-        version=3,
+        version=4,
     ),
     Stage(
         name="train",
@@ -323,7 +325,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: [config.evaluate, config.prompt, config.retrieve, config.synthesize],
         identity=lambda at: [_model(at), _retrieved(at)],
         run=_evaluate,
-        version=2,
+        version=3,
     ),
     Stage(
         name="report",

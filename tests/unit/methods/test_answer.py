@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.answer import answer, answer_from_index, is_abstention, parse
+from ragraft.methods.answer import answer, answer_from_index, is_abstention, parse, sampling_of
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.ports import Tokenizer
-from ragraft.records import Completion, Passage, Prompt, Sampling
+from ragraft.records import Completion, Passage, Prompt, Sampling, Turn
 
 ABSTENTION = "not in the documents."
 
@@ -168,7 +169,7 @@ def test_the_configured_sentence_counts_without_case_and_punctuation() -> None:
         ("Answer: 1890\n[1] [2]", "1890"),
         ('Answer:\n"Moby-Dick" [2]', '"Moby-Dick"'),
         ('Answer: 1890\n"Q: When?\nThe answer: in 1890." [1]', "1890"),
-        ('Answer: call(a,\n[1, 2])', "call(a, [1, 2])"),
+        ("Answer: call(a,\n[1, 2])", "call(a, [1, 2])"),
         ("Answer: 1889\nAnswer: 1890", "1890"),
         ("The answer to the question is: 1890", "1890"),
         ("Final answer:1890", "1890"),
@@ -307,7 +308,7 @@ def test_replies_name_the_passages_that_they_cite(word_tokenizer: Tokenizer) -> 
     assert len(parrot.asked) == 1, "one batch"
     prompts, sampling = parrot.asked[0]
     assert prompts == [reply.fitted.prompt for reply in replies]
-    assert sampling == Sampling(max_tokens=7)
+    assert sampling == Sampling(max_tokens=7, turn=Turn("Answer:", f" {ABSTENTION}", 0.5))
 
 
 def test_shots_and_kept_passages_reach_the_prompt(word_tokenizer: Tokenizer) -> None:
@@ -325,3 +326,9 @@ def test_an_index_is_asked_for_k_passages(word_tokenizer: Tokenizer) -> None:
     reply = answer_from_index("q", retriever=retriever, k=2, builder=builder, generator=Parrot("Answer: x"))
     assert reply.fitted.passages == tuple(PASSAGES[:2])
     assert reply.parsed.answer == "x"
+
+
+def test_the_abstention_competes_with_all_answers_together(word_tokenizer: Tokenizer) -> None:
+    builder = replace(make_builder(word_tokenizer), abstain_above=0.2)
+    assert sampling_of(builder).turn == Turn("Answer:", f" {ABSTENTION}", 0.2)
+    assert sampling_of(replace(builder, abstain_above=0.0)).turn is None

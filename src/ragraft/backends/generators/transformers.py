@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from ragraft.backends.generators.choosing import Chooser
 from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
@@ -107,14 +108,13 @@ class TransformersGenerator:
 
     def _decode(self, rows: list[list[int]], sampling: Sampling) -> list[list[tuple[int, float]]]:
         """Token ids and log-probabilities of each row's continuation, the ending token included."""
-        import torch
 
         from ragraft.models.attention import shared_prefix
 
-        chooser = torch.Generator().manual_seed(sampling.seed)
+        choose = Chooser(sampling, self._tokenizer)
         common = self._common(rows, len(rows[0]))
         with shared_prefix(self._prefix(rows[0][:common])):
-            return self._continue(rows, common, sampling, chooser)
+            return self._continue(rows, common, sampling.max_tokens, choose)
 
     def _common(self, rows: Sequence[Sequence[int]], most: int) -> int:
         """Length of a common beginning, `most` at most, that is worth computing once; else 0."""
@@ -122,7 +122,7 @@ class TransformersGenerator:
         return common if common >= SHORTEST_PREFIX else 0
 
     def _continue(
-        self, rows: list[list[int]], common: int, sampling: Sampling, chooser: Any
+        self, rows: list[list[int]], common: int, most: int, choose: Chooser
     ) -> list[list[tuple[int, float]]]:
         """Read what follows the common beginning of each row, then decode all rows together; finished rows leave."""
         import torch
@@ -131,15 +131,15 @@ class TransformersGenerator:
         read = [self._forward(row[common:], common) for row in rows]
         logits = torch.cat([result.logits[:, -1] for result in read])
         lengths = torch.tensor([len(row) for row in rows], device=device)
-        cache, mask = _stack([result.past_key_values for result in read], lengths - common, sampling.max_tokens)
+        cache, mask = _stack([result.past_key_values for result in read], lengths - common, most)
         out: list[list[tuple[int, float]]] = [[] for _ in rows]
         active = list(range(len(rows)))
-        for step in range(sampling.max_tokens):
-            tokens, values = _choose(logits, sampling, chooser)
+        for step in range(most):
+            tokens, values = choose(logits, [out[place] for place in active])
             for place, token, value in zip(active, tokens.tolist(), values.tolist(), strict=True):
                 out[place].append((token, value))
             going = [i for i, token in enumerate(tokens.tolist()) if token not in self._ends]
-            if not going or step + 1 == sampling.max_tokens:
+            if not going or step + 1 == most:
                 break
             if len(going) < len(active):
                 chosen = torch.tensor(going, device=device)
@@ -202,16 +202,3 @@ def _stack(caches: list[Any], lengths: Any, room: int) -> tuple[Any, Any]:
         first.layers[place] = RoomyLayer(pair[0], pair[1], longest)
     columns = torch.arange(longest, device=lengths.device)
     return first, (columns[None, :] >= (longest - lengths)[:, None]).long()
-
-
-def _choose(logits: Any, sampling: Sampling, chooser: Any) -> tuple[Any, Any]:
-    """The next token of each row and its log-probability."""
-    import torch
-
-    scores = torch.log_softmax(logits.float(), dim=-1)
-    if sampling.temperature > 0:
-        heated = torch.softmax(logits.float() / sampling.temperature, dim=-1).cpu()
-        tokens = torch.multinomial(heated, 1, generator=chooser)[:, 0]
-    else:
-        tokens = scores.argmax(dim=-1).cpu()
-    return tokens, scores.cpu().gather(1, tokens[:, None])[:, 0]

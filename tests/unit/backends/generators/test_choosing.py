@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+import torch
+
+from ragraft.backends.generators.choosing import Chooser
+from ragraft.models.chat import ChatTokenizer
+from ragraft.records import Sampling, Turn
+
+NOT, FIVE, SIX, END = 2, 3, 4, 9
+OPENING = [0, 1]
+LOGITS = torch.log(torch.tensor([[0.05, 0.05, 0.4, 0.3, 0.2]]))
+
+
+class Pieces:
+    """A tokenizer of a few known texts."""
+
+    def __init__(self, joined: bool = False) -> None:
+        self._ids = {"Answer:": OPENING, "Answer: not there": [*OPENING, NOT, FIVE] if not joined else [0, 7, FIVE]}
+
+    def target_ids(self, text: str) -> list[int]:
+        return [*self._ids[text], END]
+
+
+def chooser(above: float, *, temperature: float = 0.0, joined: bool = False) -> Chooser:
+    turn = Turn("Answer:", " not there", above)
+    return Chooser(Sampling(temperature=temperature, turn=turn), cast(ChatTokenizer, Pieces(joined)))
+
+
+def got(*tokens: int) -> list[list[tuple[int, float]]]:
+    return [[(token, -0.1) for token in tokens]]
+
+
+def chosen(choose: Chooser, before: Sequence[Sequence[tuple[int, float]]], logits: Any = LOGITS) -> list[int]:
+    tokens, values = choose(logits, before)
+    assert torch.allclose(values, torch.log_softmax(logits, -1)[range(len(logits)), tokens])
+    return [int(token) for token in tokens]
+
+
+@pytest.mark.parametrize(("above", "token"), [(0.5, FIVE), (0.41, FIVE), (0.39, NOT), (0.1, NOT)])
+def test_the_way_competes_with_all_others_together(above: float, token: int) -> None:
+    assert chosen(chooser(above), got(*OPENING)) == [token]
+
+
+def test_a_way_that_is_not_the_likeliest_is_taken_above_its_mark() -> None:
+    logits = torch.log(torch.tensor([[0.05, 0.05, 0.3, 0.4, 0.2]]))
+    assert chosen(chooser(0.25), got(*OPENING), logits) == [NOT]
+
+
+@pytest.mark.parametrize("before", [(), (0,), (1, 0), (0, 1, 2), (5, 0, 1)])
+def test_elsewhere_the_likeliest_token_is_taken(before: tuple[int, ...]) -> None:
+    assert chosen(chooser(0.5), got(*before)) == [NOT]
+
+
+def test_rows_turn_each_by_itself() -> None:
+    before = [*got(*OPENING), *got(0)]
+    assert chosen(chooser(0.5), before, LOGITS.repeat(2, 1)) == [FIVE, NOT]
+
+
+def test_a_tokenizer_that_joins_the_two_leaves_no_place_to_turn() -> None:
+    assert chosen(chooser(0.5, joined=True), got(*OPENING)) == [NOT]
+
+
+def test_what_is_sampled_is_left_to_chance() -> None:
+    choose = chooser(0.99, temperature=1.0)
+    drawn = [chosen(choose, got(*OPENING))[0] for _ in range(200)]
+    assert 40 < drawn.count(NOT) < 120
