@@ -106,6 +106,7 @@ def test_every_adapter_on_disk_is_registered() -> None:
     registered = {value.partition(":")[0] for group in settings.values() for value in group.values()}
     helpers = {
         "ragraft.backends.readers.decoding",
+        "ragraft.backends.generators.choosing",
         "ragraft.backends.generators.roomy_cache",
         "ragraft.backends.generators.scoring",
     }

@@ -98,8 +98,8 @@ def test_a_clean_set_passes() -> None:
         ("prompt text in the target", "[1] Tower0\nTower0 is.\nAnswer: granite", "[1] Tower0"),
         (
             "prompt text in the target",
-            "First line: the shortest sentence that holds the answer\nAnswer: granite",
-            "first line the shortest sentence that holds the",
+            "Second line: the shortest sentence that holds the answer\nAnswer: granite",
+            "second line the shortest sentence that holds the",
         ),
         (
             "prompt text in the target",
