@@ -21,7 +21,7 @@ from ragraft.workspace import Folder
 if TYPE_CHECKING:
     from tests.conftest import Site
 
-DECIDES = ("data", "tuning", "rank", "learning_rate", "epochs", "batch", "seed", "base_identity")
+DECIDES = ("data", "tuning", "rank", "learning_rate", "epochs", "batch", "seed", "base_identity", "after_identity")
 
 
 class FakeTrainer:
@@ -45,7 +45,15 @@ class FakeLauncher:
         weights = hashlib.sha256(json.dumps([job[key] for key in DECIDES]).encode()).digest()
         work.file("adapter_model.safetensors").write_bytes(weights)
         work.write_jsonl("metrics.jsonl", [{"step": 0, "validation_loss": 2.0}, {"step": 3, "loss": 1.0, "tokens": 30}])
-        card = {"base": job["base"], "steps": 3, "tokens": 30, "seconds": 1.0, "validation_loss": 1.5, "sharing": 1.5}
+        card = {
+            "base": job["base"],
+            "after": job["after"],
+            "steps": 3,
+            "tokens": 30,
+            "seconds": 1.0,
+            "validation_loss": 1.5,
+            "sharing": 1.5,
+        }
         work.write_json("checkpoint.json", card)
         return Outcome(0)
 

@@ -19,6 +19,7 @@ from ragraft.methods.forgetting import number_of_answers
 from ragraft.pipeline.rates import Measured, Rates
 from ragraft.pipeline.table import At
 from ragraft.records import Side
+from ragraft.stages.train import TAKEN
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json
 
 LONG = ("index", "train", "evaluate")
@@ -201,6 +202,8 @@ class Foresight:
         return Really(seconds, seconds, int(folder.read_json("summary.json")["tokens"]))
 
     def really_trained(self, work: Work, folder: Folder, seconds: float) -> Really:
+        if TAKEN in folder.read_json("summary.json"):
+            return Really(0.0, 0.0, 0)  # a part of it took no time here
         spent = min(sum(float(card["seconds"]) for card in Checkpoint(folder).cards().values()), seconds)
         return Really(spent, spent, work.tokens)
 

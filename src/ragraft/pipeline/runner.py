@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -107,7 +107,7 @@ def _bring(stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool, dry: boo
             return taken[0]
     if dry:
         return None
-    return _make(stage, at, run, tell, fingerprint=fingerprint, inputs=inputs)
+    return _make(stage, replace(at, forced=forced), run, tell, fingerprint=fingerprint, inputs=inputs)
 
 
 def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, inputs: dict[str, str]) -> Folder:

@@ -15,6 +15,8 @@ from ragraft.pipeline.passages import KeptPassages
 from ragraft.workspace import RETRIEVED, Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard, hash_file
 from ragraft.workspace.run import Place
 
+EARLIER = ("*/60-checkpoint/[0-9]*", "*/replaced/60-checkpoint-*/[0-9]*")
+
 
 @dataclass(frozen=True, slots=True)
 class At:
@@ -23,6 +25,8 @@ class At:
     config: Config
     backends: ConfiguredBackends
     made: Mapping[str, Folder]
+    forced: bool = False
+    """Whether the stage is to be done anew, changed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,14 @@ def _train(at: At, out: Folder) -> object:
     from ragraft.stages.train import train
 
     check_lessons(at, out)
+    runs = out.path.parents[1]  # those of sibling runs, and what changes replaced in any of them
     return train(
         Lessons(at.made["synthesize"]),
         settings=at.config.train,
         prompt=at.config.prompt,
         backends=at.backends,
         out=out,
+        earlier=[] if at.forced else [Folder(one) for form in EARLIER for one in sorted(runs.glob(form))],
     )
 
 

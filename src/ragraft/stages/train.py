@@ -5,6 +5,7 @@ Knows settings and a job's form; the training itself is a process behind the Tra
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,32 @@ from ragraft.workspace import Checkpoint, Folder, Lessons, LessonSet, hash_file,
 
 JOB = "job.json"
 CARD = "checkpoint.json"
+TAKEN = "taken from an equal run"
 # LoRA's best rate is about ten times that of all parameters (Biderman et al. 2024; Schulman 2025).
 ADAPTER_RATE, FULL_RATE = 5e-4, 5e-5
 AS_SET = (
     *("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm"),
     *("checkpointing", "patience", "average", "precision", "save_every", "seed"),
 )
+# Places on this machine decide nothing.
+PLACES = ("base_folder", "lessons", "validation")
 # Enough to fill the processor; more only takes memory.
 CPU_PACK, PACK = 2048, 8192
 
 
 def train(
-    lessons: Lessons, *, settings: TrainConfig, prompt: PromptConfig, backends: Backends, out: Folder
+    lessons: Lessons,
+    *,
+    settings: TrainConfig,
+    prompt: PromptConfig,
+    backends: Backends,
+    out: Folder,
+    earlier: Sequence[Folder] = (),
 ) -> Checkpoint:
     """Learn each method's lessons in turn, each starting from what the one before made; goes on after a kill.
 
-    Raises TrainingError when a method leaves no checkpoint.
+    What one of `earlier`, the methods' folders of other runs, was made by an equal job, is taken from there. Raises
+    TrainingError when a method leaves no checkpoint.
     """
     given = lessons.steps()
     facts: Mapping[str, Any] = {
@@ -39,18 +50,41 @@ def train(
         **backends.machine_facts(),
         "processes": settings.processes,
         "max_tokens": prompt.max_tokens,
+        "trainer": settings.trainer,
     }
     before: Folder | None = None
+    taken: list[str] = []
     for number, (method, step) in enumerate(settings.chain().items(), start=1):
         work = out.folder(step_folder(number, method))
         if not work.has(JOB):
             work.write_json(JOB, _job(method, given[work.path.name], step, base=facts, before=before))
         if not work.has(CARD):
-            _launch(work, settings.processes, backends)
+            if _take(work, earlier):
+                taken.append(work.path.name)
+            else:
+                _launch(work, settings.processes, backends)
         before = work
     made = Checkpoint(out)
-    out.write_json("summary.json", _summary(list(made.cards().values()), "+".join(settings.method)))
+    summary = _summary(list(made.cards().values()), "+".join(settings.method))
+    out.write_json("summary.json", summary | ({TAKEN: ", ".join(taken)} if taken else {}))
     return made
+
+
+def _take(work: Folder, earlier: Sequence[Folder]) -> bool:
+    """Copy what an equal job made, its card last; an attempt that was begun here goes on here."""
+    if any(work.path.iterdir()) and sorted(place.name for place in work.path.iterdir()) != [JOB]:
+        return False
+    wanted = _deciding(work)
+    for other in earlier:
+        if other.path != work.path and other.has(CARD) and other.has(JOB) and _deciding(other) == wanted:
+            shutil.copytree(other.path, work.path, ignore=shutil.ignore_patterns(JOB, CARD, ".*"), dirs_exist_ok=True)
+            work.write_json(CARD, other.read_json(CARD))
+            return True
+    return False
+
+
+def _deciding(folder: Folder) -> dict[str, Any]:
+    return {key: value for key, value in folder.read_json(JOB).items() if key not in PLACES}
 
 
 def _launch(work: Folder, processes: int, backends: Backends) -> None:
@@ -76,6 +110,8 @@ def _job(
         "lessons": str(lessons.folder.file("lessons.jsonl")),
         "validation": str(lessons.folder.file("validation.jsonl")),
         "data": hash_file(lessons.folder.file("lessons.jsonl")),
+        "validation_data": hash_file(lessons.folder.file("validation.jsonl")),
+        "trainer": base["trainer"],
         **{key: getattr(settings, key) for key in AS_SET},
         "alpha": settings.alpha or 2.0 * settings.rank,
         "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),

@@ -56,6 +56,10 @@ class Job:
     threads: int
     processes: int
     max_tokens: int
+    validation_data: str = ""
+    """Digest of the validation file."""
+    trainer: str = "transformers"
+    """Backend that carries it out."""
 
 
 def read_job(folder: Path) -> Job:

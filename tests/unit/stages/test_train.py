@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ class Fakes:
     outcome: Outcome = field(default_factory=lambda: Outcome(0))
     device: str = "cpu"
     window: int = 4096
+    base: str = "b1"
     launched: list[Command] = field(default_factory=list)
     jobs: list[TrainJob] = field(default_factory=list)
 
@@ -49,13 +51,13 @@ class Fakes:
         return self.outcome
 
     def model_facts(self) -> dict[str, Any]:
-        return {"source": "hf:a/b", "path": "models/b", "identity": "b1", "window": self.window}
+        return {"source": "hf:a/b", "path": "models/b", "identity": self.base, "window": self.window}
 
     def machine_facts(self) -> dict[str, Any]:
         return {"device": self.device, "threads": 3}
 
 
-def bring(folder: Path, fakes: Fakes, **settings: Any) -> Checkpoint:
+def bring(folder: Path, fakes: Fakes, *, earlier: Sequence[Folder] = (), **settings: Any) -> Checkpoint:
     lessons = Lessons(Folder(folder).folder("lessons"))
     config = TrainConfig(**settings)
     for number, method in enumerate(config.method, start=1):
@@ -68,6 +70,7 @@ def bring(folder: Path, fakes: Fakes, **settings: Any) -> Checkpoint:
         prompt=PromptConfig(max_tokens=1000),
         backends=cast(Backends, fakes),
         out=Folder(folder).folder("checkpoint"),
+        earlier=earlier,
     )
 
 
@@ -91,6 +94,8 @@ def test_the_job_holds_all_that_decides_the_weights(tmp_path: Path) -> None:
         "lessons": str(tmp_path / "lessons" / "01-raft" / "lessons.jsonl"),
         "validation": str(tmp_path / "lessons" / "01-raft" / "validation.jsonl"),
         "data": hash_file(tmp_path / "lessons" / "01-raft" / "lessons.jsonl"),
+        "validation_data": hash_file(tmp_path / "lessons" / "01-raft" / "validation.jsonl"),
+        "trainer": "transformers",
         "tuning": "lora",
         "rank": 32,
         "dropout": 0.0,
@@ -224,6 +229,26 @@ def test_a_chain_goes_on_at_the_method_that_was_stopped(tmp_path: Path) -> None:
     again = Fakes()
     bring(tmp_path, again, **chain)
     assert [command.arguments[1] for command in again.launched] == [str(tmp_path / "checkpoint" / "02-raft")]
+
+
+def test_what_an_equal_job_made_is_taken(tmp_path: Path) -> None:
+    """The first method of a chain, from a run that has it alone; not from one with another seed or base."""
+    bring(tmp_path / "alone", Fakes(), method=("sft",))
+    bring(tmp_path / "other", Fakes(), method=("sft",), seed=1)
+    earlier = [Folder(tmp_path / name / "checkpoint" / "01-sft") for name in ("other", "alone", "nowhere")]
+    (earlier[1].path / "steps").mkdir()
+    fakes = Fakes()
+    made = bring(tmp_path / "chain", fakes, earlier=earlier, method=("sft", "raft"))
+    chain = tmp_path / "chain" / "checkpoint"
+    assert [command.arguments[1] for command in fakes.launched] == [str(chain / "02-raft")]
+    assert made.folder.read_json("summary.json")["taken from an equal run"] == "01-sft"
+    assert (chain / "01-sft" / "model.safetensors").read_bytes() == b"01-sft"
+    assert Folder(chain / "02-raft").read_json("job.json")["after_identity"] == hash_file(
+        earlier[1].file("model.safetensors")
+    )
+    moved = Fakes(base="b2")
+    bring(tmp_path / "moved", moved, earlier=earlier, method=("sft",))
+    assert len(moved.launched) == 1
 
 
 def test_no_validation_side_is_no_loss(tmp_path: Path) -> None:
