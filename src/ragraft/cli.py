@@ -229,14 +229,25 @@ def sweep(file: Annotated[Path, typer.Argument(help="A YAML with base: and grid:
 @app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="A new folder.")],
-    to: Annotated[str, typer.Option("--to", help="merged: one plain model folder for transformers.")] = "merged",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="KIND",
+            help="merged: the model as one plain folder for transformers. Lessons: chat (OpenAI's JSONL), "
+            "prompt-completion (TRL), axolotl or llama-factory (with their configs).",
+        ),
+    ] = "merged",
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Write the tuned model for other programs."""
+    """Write the tuned model, or the lessons, for other programs."""
     from ragraft.pipeline import export as export_model
 
-    print(export_model(_open(file, [], run_), to, target))
+    exported = export_model(_open(file, [], run_), to, target)
+    print(exported.folder)
+    for note in exported.notes:
+        print(f"({note})", file=sys.stderr)
 
 
 @app.command()

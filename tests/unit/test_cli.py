@@ -45,7 +45,7 @@ Commands:
   show        Show an artifact's first rows as JSON; the report as its...
   compare     Put several runs in one table: base, then each tuned model,...
   sweep       Try a grid of settings: a sibling run a cell, scored on the...
-  export      Write the tuned model for other programs.
+  export      Write the tuned model, or the lessons, for other programs.
   new         Write a ragraft.yaml to begin with.
   demo        Tune the embedded model on Python's own language reference:...
 """
@@ -339,7 +339,10 @@ def test_export_refuses_a_folder_that_holds_something(
     found = ragraft_("export", tmp_path, "--file", site.file)
     assert found == Result(1, "", f"ragraft: {tmp_path} is not empty; give a new folder\n")
     unknown = ragraft_("export", tmp_path / "out", "--to", "gguf", "--file", site.file)
-    assert (unknown.code, unknown.err) == (1, "ragraft: --to gguf: known: merged\n")
+    assert (unknown.code, unknown.err) == (
+        1,
+        "ragraft: --to gguf: known: merged, chat, prompt-completion, axolotl, llama-factory\n",
+    )
 
 
 def test_an_exam_of_three_questions_runs_and_claims_nothing(

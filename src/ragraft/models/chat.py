@@ -46,12 +46,19 @@ class ChatTokenizer:
         pieces, messages = self._fit(prompt.messages)
         contents = [message.content for message in messages]
         if not _control_pattern(self.tokenizer).search("\n".join(contents)):
-            text = "".join(piece + content for piece, content in zip_longest(pieces, contents, fillvalue=""))
-            return self._ids(text)
+            return self._ids(self.prompt_text(prompt))
         ids: list[int] = []
         for piece, content in zip_longest(pieces, contents, fillvalue=""):
             ids += self._ids(piece) + self._data_ids(content)
         return ids
+
+    def prompt_text(self, prompt: Prompt) -> str:
+        """The prompt in the model's chat form; empty for what is no chat."""
+        if not prompt.messages:
+            return ""
+        pieces, messages = self._fit(prompt.messages)
+        contents = (message.content for message in messages)
+        return "".join(piece + content for piece, content in zip_longest(pieces, contents, fillvalue=""))
 
     def target_ids(self, target: str) -> list[int]:
         """Token ids of an answer, closed by the token that ends a turn."""
@@ -76,6 +83,25 @@ class ChatTokenizer:
     def end(self) -> int:
         """The token that ends a turn."""
         return int(self.tokenizer.eos_token_id)
+
+    @property
+    def end_text(self) -> str:
+        """How the token that ends a turn is written."""
+        return str(self.tokenizer.eos_token)
+
+    @property
+    def opening_text(self) -> str:
+        """How the token that opens a text is written."""
+        return str(self.tokenizer.convert_ids_to_tokens(self._opening))
+
+    @property
+    def added_text(self) -> str:
+        """How what the tokenizer puts before every text by itself is written; empty where it puts nothing there."""
+        return "".join(self.tokenizer.convert_ids_to_tokens(self.tokenizer("")["input_ids"]))
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Ids of a text in which control tokens count as such, as other programs read it."""
+        return self._ids(text)
 
     @property
     def control_texts(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from ragraft.methods.report_table import Table
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.compare import Comparison, compare
-from ragraft.pipeline.export import export
+from ragraft.pipeline.export import Exported, export
 from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
@@ -22,6 +22,7 @@ __all__ = [
     "Comparison",
     "Decision",
     "Event",
+    "Exported",
     "Proposed",
     "Review",
     "Session",

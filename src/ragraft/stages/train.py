@@ -113,12 +113,19 @@ def _job(
         "validation_data": hash_file(lessons.folder.file("validation.jsonl")),
         "trainer": base["trainer"],
         **{key: getattr(settings, key) for key in AS_SET},
-        "alpha": settings.alpha or 2.0 * settings.rank,
-        "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
+        **settled(settings),
         "pack_tokens": settings.pack_tokens or (CPU_PACK if base["device"] == "cpu" else PACK),
         "threads": base["threads"],
         "processes": base["processes"],
         "max_tokens": min(base["max_tokens"], base["window"]),
+    }
+
+
+def settled(settings: StepConfig) -> dict[str, float]:
+    """What the settings leave open."""
+    return {
+        "alpha": settings.alpha or 2.0 * settings.rank,
+        "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
     }
 
 

@@ -94,7 +94,7 @@ def test_export_writes_the_final_checkpoint(
     empty = tmp_path / "empty"
     empty.mkdir()
     for target in (tmp_path / "out", empty):
-        assert export(session, "merged", target) == target
+        assert export(session, "merged", target).folder == target
     assert saved == [(str(site.run / "60-checkpoint" / "01-raft"), target) for target in (tmp_path / "out", empty)]
 
 
@@ -109,7 +109,7 @@ def test_export_overwrites_nothing(make_site: MakeSite, bring: Bring, tmp_path: 
         assert found == f"{target} is not empty; give a new folder"
     assert file.read_text("utf-8") == "mine"
     unknown = sentence(ConfigError, lambda: export(session, "gguf", tmp_path / "new"))
-    assert unknown == "--to gguf: known: merged"
+    assert unknown == "--to gguf: known: merged, chat, prompt-completion, axolotl, llama-factory"
 
 
 def test_run_of_the_api_returns_the_report(make_site: MakeSite, fakes: Fakes) -> None:
