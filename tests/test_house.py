@@ -107,6 +107,7 @@ def test_every_adapter_on_disk_is_registered() -> None:
     helpers = {
         "ragraft.backends.readers.decoding",
         "ragraft.backends.generators.choosing",
+        "ragraft.backends.generators.quoting",
         "ragraft.backends.generators.roomy_cache",
         "ragraft.backends.generators.scoring",
     }

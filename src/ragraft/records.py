@@ -150,7 +150,12 @@ class Sampling:
     temperature: float = 0.0
     seed: int = 0
     turn: Turn | None = None
-    """Held to by generators that see the model's probabilities; others decode as ever."""
+    sources: tuple[tuple[str, ...], ...] = ()
+    """The texts that each prompt numbers from 1. A quotation that opens a line below the first is copied from one of
+    them, word for word, and the number in brackets behind it is the number of a text that holds it.
+
+    Turn and sources are held to by generators that see the model's probabilities; others decode as ever.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class PromptConfig(Section):
     """Room for the answer; a longer one is cut and counted."""
     abstain_above: float = Field(0.5, ge=0, lt=1)
     """Abstain where that is likelier than this; 0: wherever its first word is the likeliest one."""
+    copy_quotes: bool = True
+    """Quotes are copied from the documents, and cited by their numbers, whatever the model would write."""
 
     @field_validator("abstention")
     @classmethod

@@ -9,7 +9,7 @@ import functools
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragraft.methods.prompt import ANSWER, Fitted, PromptBuilder, Shot, prompt_text
 from ragraft.ports import Generator, Retriever
@@ -59,7 +59,9 @@ def answer(
         builder.fit(question, shown, shots=shots, keep=keep[place] if keep else ())
         for place, (question, shown) in enumerate(zip(questions, passages, strict=True))
     ]
-    completions = generator.generate([one.prompt for one in fitted], sampling_of(builder))
+    shown_texts = tuple(tuple(passage.text for passage in one.passages) for one in fitted)
+    sampling = replace(sampling_of(builder), sources=shown_texts if builder.copy_quotes else ())
+    completions = generator.generate([one.prompt for one in fitted], sampling)
     return [
         Reply(one, completion, parse(completion.text, builder.abstention))
         for one, completion in zip(fitted, completions, strict=True)

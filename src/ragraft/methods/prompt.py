@@ -47,6 +47,8 @@ class PromptBuilder:
     """Room kept for the answer."""
     abstain_above: float = 0.5
     """The abstention is given if it is likelier than this."""
+    copy_quotes: bool = True
+    """Quotes are copied from the passages shown, whatever the model would write."""
 
     def build(self, question: str, passages: Sequence[Passage], shots: Sequence[Shot] = ()) -> Prompt:
         """System text, solved examples, then documents and question; without passages, the closed-book form."""

@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,8 @@ class Concurrently:
         different = list(dict.fromkeys(prompts))
         pool = ThreadPoolExecutor(self.workers)
         try:
-            found = pool.map(lambda prompt: self.generator.generate([prompt], sampling)[0], different)
+            alone = replace(sampling, sources=())  # an endpoint has no use for them
+            found = pool.map(lambda prompt: self.generator.generate([prompt], alone)[0], different)
             answers = dict(zip(different, found, strict=True))
         finally:
             # After a failure or Ctrl-C what is under way comes to its end and is kept; the rest is not begun.

@@ -233,6 +233,7 @@ def builder(at: At) -> Any:
         max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
         answer_tokens=settings.answer_tokens,
         abstain_above=settings.abstain_above,
+        copy_quotes=settings.copy_quotes,
     )
 
 
@@ -243,7 +244,8 @@ def _lesson_settings(config: Config) -> list[Any]:
     methods = config.train.method
     own = {method: section.model_dump(mode="json") for method, section in config.lesson_settings().items()}
     k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
-    prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above"})  # which decides answers, not lessons
+    # What decides answers alone changes no lesson.
+    prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above", "copy_quotes"})
     return [config.synthesize, prompt, list(methods), own, k]
 
 

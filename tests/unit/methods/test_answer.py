@@ -308,7 +308,8 @@ def test_replies_name_the_passages_that_they_cite(word_tokenizer: Tokenizer) -> 
     assert len(parrot.asked) == 1, "one batch"
     prompts, sampling = parrot.asked[0]
     assert prompts == [reply.fitted.prompt for reply in replies]
-    assert sampling == Sampling(max_tokens=7, turn=Turn("Answer:", f" {ABSTENTION}", 0.5))
+    assert sampling.sources == (("text 0", "text 1", "text 2"), ("text 0",))
+    assert replace(sampling, sources=()) == Sampling(max_tokens=7, turn=Turn("Answer:", f" {ABSTENTION}", 0.5))
 
 
 def test_shots_and_kept_passages_reach_the_prompt(word_tokenizer: Tokenizer) -> None:

@@ -1,26 +1,36 @@
-"""Choose the next token of each row. Knows logits and token ids; knows nothing of prompts."""
+"""Choose the next token of each row. Knows logits, token ids and texts; knows nothing of prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import torch
 
+from ragraft.backends.generators.quoting import Quoting
 from ragraft.models.chat import ChatTokenizer
 from ragraft.records import Sampling
 
+# So many of the likeliest tokens are tried before a quotation goes on with its source's own words.
+TRIED = 64
+# What a decoder gives for a letter of which only some bytes are there.
+HALF_A_LETTER = "\ufffd"
+
+Written = Sequence[tuple[int, float]]
+
 
 class Chooser:
-    """Greedy or sampled, by a seed; greedily with the one turn that `Sampling.turn` names."""
+    """Greedy or sampled, by a seed; greedily within what `Sampling.turn` and `Sampling.sources` say."""
 
-    def __init__(self, sampling: Sampling, tokenizer: ChatTokenizer) -> None:
+    def __init__(self, sampling: Sampling, tokenizer: ChatTokenizer, ends: Set[int]) -> None:
+        greedy = sampling.temperature == 0
         self._temperature = sampling.temperature
         self._draws = torch.Generator().manual_seed(sampling.seed)
-        self._turn = sampling.turn if sampling.temperature == 0 else None
+        self._tokenizer, self._ends = tokenizer, ends
+        self._quoting = [Quoting(sources) for sources in sampling.sources] if greedy else []
+        self._turn = sampling.turn if greedy else None
         if self._turn:
-            opening = tokenizer.target_ids(self._turn.opening)[:-1]
-            whole = tokenizer.target_ids(self._turn.opening + self._turn.way)[:-1]
+            opening, whole = self._ids(self._turn.opening), self._ids(self._turn.opening + self._turn.way)
             # A tokenizer that joins the opening's end and the way's beginning leaves no place to turn at.
             if not opening or whole[: len(opening)] != opening or len(whole) == len(opening):
                 self._turn = None
@@ -28,29 +38,53 @@ class Chooser:
                 self._opening, self._first = opening, whole[len(opening)]
 
     def __call__(
-        self, logits: torch.Tensor, before: Sequence[Sequence[tuple[int, float]]]
+        self, logits: torch.Tensor, places: Sequence[int], written: Sequence[Written]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The next token of each row and its log-probability, on the CPU; `before` is what each row has got so far."""
+        """The next token of each row and its log-probability, on the CPU.
+
+        `logits` has a row for each of `places`, and `written` holds what each place has got so far.
+        """
         scores = torch.log_softmax(logits.float(), dim=-1)
         if self._temperature > 0:
             heated = torch.softmax(logits.float() / self._temperature, dim=-1).cpu()
             tokens = torch.multinomial(heated, 1, generator=self._draws)[:, 0]
         else:
             tokens = scores.argmax(dim=-1).cpu()
-            for row in self._turning(before):
-                tokens[row] = self._way(scores[row])
+            for row, place in enumerate(places):
+                before = [token for token, _ in written[place]]
+                if self._turn and before == self._opening:
+                    tokens[row] = self._turned(scores[row])
+                elif self._quoting:
+                    tokens[row] = self._quoted(int(tokens[row]), scores[row], before, self._quoting[place])
         return tokens, scores.cpu().gather(1, tokens[:, None])[:, 0]
 
-    def _turning(self, before: Sequence[Sequence[tuple[int, float]]]) -> list[int]:
-        """The rows that stand right behind the opening."""
-        if self._turn is None:
-            return []
-        return [row for row, got in enumerate(before) if [token for token, _ in got] == self._opening]
-
-    def _way(self, scores: torch.Tensor) -> Any:
+    def _turned(self, scores: torch.Tensor) -> Any:
         assert self._turn is not None
         if scores[self._first].exp() > self._turn.above:
             return self._first
         others = scores.clone()
         others[self._first] = -torch.inf
         return others.argmax()
+
+    def _quoted(self, likeliest: int, scores: torch.Tensor, before: list[int], quoting: Quoting) -> int:
+        """The likeliest token that the sources allow."""
+        if self._allowed(likeliest, before, quoting):
+            return likeliest
+        tries = self._tries(scores, before, quoting)
+        return next((token for token in tries if self._allowed(token, before, quoting)), likeliest)
+
+    def _tries(self, scores: torch.Tensor, before: list[int], quoting: Quoting) -> Iterator[int]:
+        yield from scores.topk(min(TRIED, len(scores))).indices.tolist()
+        onward = {ids[0] for words in quoting.onward(self._text(before)) if (ids := self._ids(words))}
+        yield from sorted(onward, key=lambda token: -float(scores[token]))
+
+    def _allowed(self, token: int, before: list[int], quoting: Quoting) -> bool:
+        if token in self._ends:
+            return quoting.ends(self._text(before))
+        return quoting.allows(self._text([*before, token]))
+
+    def _text(self, ids: list[int]) -> str:
+        return self._tokenizer.decode(ids).rstrip(HALF_A_LETTER)
+
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.target_ids(text)[:-1]

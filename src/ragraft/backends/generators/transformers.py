@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ragraft.backends.generators.choosing import Chooser
@@ -47,8 +48,8 @@ class TransformersGenerator:
         rows = [self._tokenizer.render(prompt) for prompt in prompts]
         with torch.inference_mode():
             # Caches that are not plain key-value tensors (windows, states) can't be stacked: one row at a time.
-            groups = [rows] if self._plain_cache else [[row] for row in rows]
-            decoded = [one for group in groups for one in self._decode(group, sampling)]
+            groups = [range(len(rows))] if self._plain_cache else [range(row, row + 1) for row in range(len(rows))]
+            decoded = [one for group in groups for one in self._decode([rows[i] for i in group], _of(sampling, group))]
         return [self._completion(row, tokens) for row, tokens in zip(rows, decoded, strict=True)]
 
     def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
@@ -111,7 +112,7 @@ class TransformersGenerator:
 
         from ragraft.models.attention import shared_prefix
 
-        choose = Chooser(sampling, self._tokenizer)
+        choose = Chooser(sampling, self._tokenizer, ends=self._ends)
         common = self._common(rows, len(rows[0]))
         with shared_prefix(self._prefix(rows[0][:common])):
             return self._continue(rows, common, sampling.max_tokens, choose)
@@ -135,7 +136,7 @@ class TransformersGenerator:
         out: list[list[tuple[int, float]]] = [[] for _ in rows]
         active = list(range(len(rows)))
         for step in range(most):
-            tokens, values = choose(logits, [out[place] for place in active])
+            tokens, values = choose(logits, active, out)
             for place, token, value in zip(active, tokens.tolist(), values.tolist(), strict=True):
                 out[place].append((token, value))
             going = [i for i, token in enumerate(tokens.tolist()) if token not in self._ends]
@@ -169,6 +170,11 @@ class TransformersGenerator:
         tokens = torch.tensor([list(ids)], device=self._network.device)
         places = torch.arange(start, start + len(ids), device=self._network.device)[None]
         return self._network(input_ids=tokens, position_ids=places, use_cache=True, logits_to_keep=1)
+
+
+def _of(sampling: Sampling, rows: range) -> Sampling:
+    """The sampling of some of a batch's rows."""
+    return replace(sampling, sources=tuple(sampling.sources[row] for row in rows)) if sampling.sources else sampling
 
 
 def _common_prefix(rows: Sequence[Sequence[int]]) -> int:

@@ -27,7 +27,7 @@ class Pieces:
 
 def chooser(above: float, *, temperature: float = 0.0, joined: bool = False) -> Chooser:
     turn = Turn("Answer:", " not there", above)
-    return Chooser(Sampling(temperature=temperature, turn=turn), cast(ChatTokenizer, Pieces(joined)))
+    return Chooser(Sampling(temperature=temperature, turn=turn), cast(ChatTokenizer, Pieces(joined)), ends={END})
 
 
 def got(*tokens: int) -> list[list[tuple[int, float]]]:
@@ -35,7 +35,7 @@ def got(*tokens: int) -> list[list[tuple[int, float]]]:
 
 
 def chosen(choose: Chooser, before: Sequence[Sequence[tuple[int, float]]], logits: Any = LOGITS) -> list[int]:
-    tokens, values = choose(logits, before)
+    tokens, values = choose(logits, range(len(before)), before)
     assert torch.allclose(values, torch.log_softmax(logits, -1)[range(len(logits)), tokens])
     return [int(token) for token in tokens]
 
@@ -68,3 +68,52 @@ def test_what_is_sampled_is_left_to_chance() -> None:
     choose = chooser(0.99, temperature=1.0)
     drawn = [chosen(choose, got(*OPENING))[0] for _ in range(200)]
     assert 40 < drawn.count(NOT) < 120
+
+
+LETTERS = '\n" []0123abcdefghilmnorstuwARX.:'
+
+
+class Letters:
+    """A tokenizer of letters; token 0 ends a text."""
+
+    def target_ids(self, text: str) -> list[int]:
+        return [*(1 + LETTERS.index(letter) for letter in text), 0]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(LETTERS[token - 1] for token in ids)
+
+
+def written(wishes: str, *sources: str, most: int = 60) -> str:
+    """What greedy decoding writes whose likeliest tokens spell `wishes`, as far as it is let."""
+    tokenizer = Letters()
+    sampling = Sampling(sources=(("other",), sources))
+    choose = Chooser(sampling, cast(ChatTokenizer, tokenizer), ends={0})
+    wanted = tokenizer.target_ids(wishes)
+    out: list[list[tuple[int, float]]] = [[], []]
+    for step in range(most):
+        logits = torch.linspace(0.5, 0, 1 + len(LETTERS))[None].clone()
+        logits[0, wanted[min(step, len(wanted) - 1)]] = 2.0
+        tokens, values = choose(logits, [1], out)
+        out[1].append((int(tokens[0]), float(values[0])))
+        if tokens[0] == 0:
+            break
+    return tokenizer.decode([token for token, _ in out[1] if token])
+
+
+def test_a_quotation_is_written_as_far_as_its_source_goes() -> None:
+    right = 'Answer: red\n"the roof is red." [2]'
+    assert written(right, "no", "the roof is red.") == right
+    assert written('Answer: red\n"the roof was', "no", "the roof is red.").startswith('Answer: red\n"the roof is')
+
+
+def test_the_number_is_that_of_a_source_that_holds_the_quotation() -> None:
+    assert written('Answer: a\n"a man" [2]', "a man", "a hat") == 'Answer: a\n"a man" [1]'
+    assert written('Answer: a\n"a man" [2]', "a man", "a man so") == 'Answer: a\n"a man" [2]'
+
+
+def test_no_text_ends_within_a_quotation() -> None:
+    assert written('Answer: a\n"a', "a man") == 'Answer: a\n"a" [1]'
+
+
+def test_the_answer_itself_is_free() -> None:
+    assert written('Answer: "so" [3]', "a man") == 'Answer: "so" [3]'
