@@ -149,7 +149,29 @@ class ExamineConfig(Section):
     """Depths at which retrieval recall is measured."""
 
 
+class GenerateConfig(Section):
+    model: str | None = None
+    """Who writes the questions: a model's source, or openai:MODEL at the endpoint; the base model when left out."""
+    per_chunk: int = Field(3, ge=1)
+    """Questions asked for on each chunk."""
+    temperature: float = Field(0.3, ge=0)
+    check: int = Field(64, ge=0)
+    """Questions that the writer must answer with their chunk and not without; where many fail, all must. 0: none."""
+
+
+QuestionSource = Literal["given", "mine", "generate"]
+
+
 class SynthesizeConfig(Section):
+    questions: tuple[QuestionSource, ...] = ("given",)
+    """What lessons ask: given (yours), mine (made by patterns), generate (written by a model); a list fills up."""
+    max_made: int = Field(800, ge=1)
+    """Make at most this many questions; with the given ones never more than max_questions."""
+    spare_exam_documents: bool = False
+    """Make none on documents of the exam's own file; with one questions file its documents are always spared."""
+    language: str = "en"
+    """Language of the patterns."""
+    generate: GenerateConfig = GenerateConfig()
     oracle_share: float = Field(0.8, gt=0, le=1)
     """Share of answerable lessons that show the oracle; without it the target is the abstention (RAFT's P)."""
     distractors: tuple[int, int] = (1, 3)
@@ -170,6 +192,27 @@ class SynthesizeConfig(Section):
     """Validation-side questions made into lessons for the validation loss."""
     seed: int = 0
     """Seed of every draw."""
+
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("questions")
+    @classmethod
+    def _given_first(cls, value: tuple[QuestionSource, ...]) -> tuple[QuestionSource, ...]:
+        if not value:
+            raise ValueError("must hold at least one of given, mine and generate")
+        if len(set(value)) < len(value):
+            raise ValueError(f"{', '.join(value)}: one stands twice")
+        if "given" in value[1:]:
+            raise ValueError("given stands first: made questions fill up what it leaves")
+        return value
+
+    @property
+    def made(self) -> tuple[QuestionSource, ...]:
+        """The sources that make questions, in order."""
+        return tuple(name for name in self.questions if name != "given")
 
     @model_validator(mode="after")
     def _bounds(self) -> SynthesizeConfig:

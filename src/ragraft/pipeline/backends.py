@@ -102,9 +102,22 @@ class ConfiguredBackends:
 
     def generator(self, model: str) -> Generator:
         """The generator of a model, behind the kept answers."""
+        return self._kept(load("generators", self._config.evaluate.generator), model)
+
+    def writer(self, model: str) -> Generator:
+        """Who writes questions, a source or openai:MODEL at the endpoint; behind the kept answers."""
         if model.startswith(ENDPOINT):
             return self._remote(model.removeprefix(ENDPOINT))
-        return self._kept(load("generators", self._config.evaluate.generator), model)
+        # A meter of its own: what writing took tells nothing of the exam.
+        return self._kept(load("generators", self._config.evaluate.generator), model, Meter())
+
+    def writer_identity(self, model: str) -> str:
+        """Changes when what it writes would; raises where it cannot be opened."""
+        from ragraft.models.load import identify
+
+        if model.startswith(ENDPOINT):
+            return self._remote_identity(model.removeprefix(ENDPOINT))
+        return f"{self._config.evaluate.generator} {identify(model)}"
 
     def scorer(self, model: str) -> Scorer:
         """The scorer of a model, behind the kept scores. Raises BackendError where its generator cannot score."""
@@ -116,20 +129,23 @@ class ConfiguredBackends:
             )
         return self._kept(kind, model)
 
-    def _kept(self, kind: Any, model: str) -> KeptAnswers:
+    def _kept(self, kind: Any, model: str, meter: Meter | None = None) -> KeptAnswers:
         from ragraft.models.load import identify
 
         identity = f"{self._config.evaluate.generator} {identify(model)}"
-        return KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
+        return KeptAnswers(self._answers, identity, lambda: kind(model), meter or self.meter)
 
     def _remote(self, model: str) -> Generator:
         """A model behind the configured endpoint; without its URL, an error and no request."""
         settings = self._config.endpoint
         kind = load("generators", "openai")
         made = kind(model, settings.url, settings.body)
-        identity = f"{ENDPOINT}{model} at {settings.url} {json.dumps(dict(settings.body), sort_keys=True)}"
-        # A meter of its own: what a far machine took tells nothing of this one.
-        return Concurrently(KeptAnswers(self._answers, identity, lambda: made), settings.concurrency)
+        kept = KeptAnswers(self._answers, self._remote_identity(model), lambda: made)
+        return Concurrently(kept, settings.concurrency)
+
+    def _remote_identity(self, model: str) -> str:
+        settings = self._config.endpoint
+        return f"{ENDPOINT}{model} at {settings.url} {json.dumps(dict(settings.body), sort_keys=True)}"
 
     def model_facts(self) -> Mapping[str, Any]:
         """What the base model says of itself: source, path, identity, window."""

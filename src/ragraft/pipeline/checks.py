@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ragraft.config import CONTEXTS, Config
-from ragraft.errors import BackendError, ConfigError, InputError
+from ragraft.errors import BackendError, ConfigError, InputError, SourceError
+from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.pipeline.backends import ConfiguredBackends, load, require
+from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, require
 from ragraft.pipeline.table import questions_of
 from ragraft.workspace import Exam
 
@@ -30,6 +31,24 @@ def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tup
         ):
             if fetch or not source.startswith(("hf:", "pypi:")):
                 identify()
+    if "synthesize" in stages:
+        _check_writer(config, backends, fetch=fetch)
+
+
+def _check_writer(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
+    """Who writes questions for lessons can be opened, and the patterns' language is known."""
+    settings = config.synthesize
+    if "mine" in settings.made:
+        load_patterns(settings.language)
+    model = settings.generate.model
+    if "generate" in settings.made and model:
+        if model.startswith(ENDPOINT):
+            backends.writer(model)
+        elif fetch or not model.startswith(("hf:", "pypi:")):
+            try:
+                backends.writer_identity(model)
+            except SourceError as error:
+                raise SourceError(f"synthesize.generate.model: {error}") from None
 
 
 def check_askable(exam: Exam, builder: PromptBuilder) -> None:

@@ -175,7 +175,7 @@ class Foresight:
         if files is None:
             return 0
         if isinstance(files, QuestionFiles):
-            return _lines(files.exam) if side == "exam" else _lines(files.lessons)
+            return _lines(files.exam) if side == "exam" else _lines(files.lessons) if files.lessons else 0
         return round(_lines(files) * float(getattr(shares, side)))
 
     def _lesson_tokens(self) -> list[float]:
@@ -186,7 +186,8 @@ class Foresight:
             # An epoch reads one copy, and what a group's lessons share is read once.
             counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
             return [float(one["tokens to compute"]) / one["copies"] for one in counts]
-        questions = self._questions("train")
+        questions = self._questions("train") if "given" in settings.questions else 0
+        questions += settings.max_made if settings.made else 0
         lessons = min(questions, settings.max_questions or questions)
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         return [

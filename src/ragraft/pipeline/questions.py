@@ -5,13 +5,11 @@ Knows the run and its backends; what a good question is stands in `methods`.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -19,19 +17,17 @@ from rich.progress import Progress
 from ragraft.config import QuestionFiles
 from ragraft.errors import ConfigError, InputError, WorkspaceError
 from ragraft.methods.answerable import check_answerable
-from ragraft.methods.candidates import Candidate, Gates, Turned, Verdict, spread
+from ragraft.methods.candidates import Candidate, Gates, Verdict, rejected_row
 from ragraft.methods.mine import Miner
 from ragraft.methods.pattern_data import load_patterns
-from ragraft.methods.propose import propose
 from ragraft.methods.questions import read_questions
 from ragraft.methods.same_question import Wording
+from ragraft.methods.sources import Gathered, Source, gather, mined, written
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.table import builder, retriever
 from ragraft.records import Chunk, Question, question_to_row
 from ragraft.workspace import Folder, Index
 
-BATCH = 64
-"""Mined candidates judged at a time."""
 PATIENCE = 64
 """Chunks after which a model of whose questions none has passed is asked no more."""
 
@@ -70,20 +66,6 @@ class Proposed:
     rejected: Path
 
 
-@dataclass(slots=True)
-class _Source:
-    """Candidates, a batch at a time, each of at most the size asked for where that can be said."""
-
-    mined: list[Candidate] | None = None
-    asked: Iterator[tuple[list[Candidate], list[Turned]]] | None = None
-
-    def next(self, size: int) -> tuple[list[Candidate], list[Turned]] | None:
-        if self.asked is not None:
-            return next(self.asked, None)
-        taken, self.mined = (self.mined or [])[:size], (self.mined or [])[size:]
-        return (taken, []) if taken else None
-
-
 def propose_questions(session: Session, wanted: Wanted, out: Path) -> Proposed:
     """Write at most `wanted.limit` questions to `out`, and the rejected candidates with their reasons beside it."""
     if wanted.by not in ("patterns", "model"):
@@ -94,20 +76,17 @@ def propose_questions(session: Session, wanted: Wanted, out: Path) -> Proposed:
     chunks = index.chunks()
     by_id, texts = chunks.by_id(), (chunk.text for chunk in chunks)
     gates = Gates(by_id, texts, _existing(session), retriever=retriever(session.at()), k=session.config.retrieve.k)
-    source = _source(session, wanted, chunks, by_id)
-    passed: list[Candidate] = []
-    turned: list[Turned] = []
+    source = _source(session, wanted, chunks)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("proposing questions", total=wanted.limit)
-        while len(passed) < wanted.limit and (batch := source.next(min(BATCH, wanted.limit - len(passed)))):
-            turned += batch[1]
-            verdicts = _checked(session, wanted, by_id, gates.judge(batch[0]))
-            passed += [one for one in verdicts if isinstance(one, Candidate)]
-            turned += [one for one in verdicts if isinstance(one, Turned)]
-            progress.update(bar, completed=min(len(passed), wanted.limit))
-            if wanted.by == "model" and not passed and len({one.candidate.chunk for one in turned}) >= PATIENCE:
-                break
-    return _write(passed, turned, out, chunks=len(chunks), untried=len(source.mined or []), limit=wanted.limit)
+        found = gather(
+            source,
+            wanted.limit,
+            lambda candidates: _checked(session, wanted, by_id, gates.judge(candidates)),
+            patience=PATIENCE if wanted.by == "model" else None,
+            tell=lambda passed: progress.update(bar, completed=passed),
+        )
+    return _write(found, out, chunks=len(chunks), untried=source.untried)
 
 
 def _index(session: Session) -> Index:
@@ -120,10 +99,10 @@ def _index(session: Session) -> Index:
 def _existing(session: Session) -> list[Wording]:
     """The questions that the YAML names already."""
     named = session.config.questions
-    files = [named.lessons, named.exam] if isinstance(named, QuestionFiles) else [named] if named else []
+    files = [named.lessons, named.exam] if isinstance(named, QuestionFiles) else [named]
     found: list[Question] = []
     for file in files:
-        if file.is_file():
+        if file and file.is_file():
             with file.open(encoding="utf-8-sig") as lines:
                 rows = read_questions(lines, origin=file.name)
             if rows.rejected:
@@ -133,31 +112,19 @@ def _existing(session: Session) -> list[Wording]:
     return [Wording(one.id, one.question, frozenset(one.evidence_ids)) for one in found]
 
 
-def _source(session: Session, wanted: Wanted, chunks: Sequence[Chunk], by_id: Mapping[str, Chunk]) -> _Source:
-    if wanted.by == "model":
-        return _Source(asked=_asked(session, wanted, by_id))
-    miner = Miner(chunks, load_patterns(wanted.language))
-    return _Source(mined=spread((one for chunk in chunks for one in miner.mine(chunk)), seed=wanted.seed))
-
-
-def _asked(
-    session: Session, wanted: Wanted, chunks: Mapping[str, Chunk]
-) -> Iterator[tuple[list[Candidate], list[Turned]]]:
-    """What a model proposes, chunk after chunk in seeded order; a batch is a resume point, for its answers are kept."""
+def _source(session: Session, wanted: Wanted, chunks: Sequence[Chunk]) -> Source:
+    if wanted.by == "patterns":
+        return mined(chunks, Miner(chunks, load_patterns(wanted.language)), seed=wanted.seed)
     model = wanted.model or session.config.model
-    generator = session.backends.generator(model)
-    order = sorted(chunks, key=lambda name: _digest(f"{wanted.seed}:{name}"))
-    size = session.config.evaluate.batch
-    for batch in (order[start : start + size] for start in range(0, len(order), size)):
-        proposals = propose(
-            [chunks[name] for name in batch],
-            generator,
-            number=wanted.per_chunk,
-            made_by=f"model {model}",
-            temperature=wanted.temperature,
-            seed=wanted.seed,
-        )
-        yield [one for row in proposals for one in row.candidates], [one for row in proposals for one in row.turned]
+    return written(
+        chunks,
+        session.backends.writer(model),
+        model=model,
+        number=wanted.per_chunk,
+        temperature=wanted.temperature,
+        seed=wanted.seed,
+        batch=session.config.evaluate.batch,
+    )
 
 
 def _checked(
@@ -170,21 +137,17 @@ def _checked(
         passed,
         chunks,
         builder=builder(session.at()),
-        generator=session.backends.generator(wanted.model or session.config.model),
+        generator=session.backends.writer(wanted.model or session.config.model),
     )
     found = {one.id: verdict for one, verdict in zip(passed, checked, strict=True)}
     return [found[one.id] if isinstance(one, Candidate) else one for one in verdicts]
 
 
-def _write(
-    passed: Sequence[Candidate], turned: Sequence[Turned], out: Path, *, chunks: int, untried: int, limit: int
-) -> Proposed:
-    # A model's last batch may bring more than was asked for.
-    kept, over = passed[:limit], [Turned(one, "beyond the limit", f"--limit {limit}") for one in passed[limit:]]
-    rejected = [*turned, *over]
+def _write(found: Gathered, out: Path, *, chunks: int, untried: int) -> Proposed:
+    kept, rejected = found.passed, found.turned
     beside = out.with_name(f"{out.stem}.rejected.jsonl")
     folder = Folder(out.parent)
-    folder.write_jsonl(beside.name, map(_rejected_row, rejected))
+    folder.write_jsonl(beside.name, map(rejected_row, rejected))
     if not kept:
         raise InputError(
             f"None of {len(rejected)} candidates passed; {beside} says why of each; see whether --by patterns or "
@@ -200,12 +163,3 @@ def _write(
         file=out,
         rejected=beside,
     )
-
-
-def _rejected_row(turned: Turned) -> dict[str, Any]:
-    row = question_to_row(turned.candidate.row())
-    return {"id": row["id"], "reason": turned.reason, "detail": turned.detail, "candidate": row}
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

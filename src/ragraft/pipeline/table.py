@@ -12,7 +12,19 @@ from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.passages import KeptPassages
-from ragraft.workspace import RETRIEVED, Checkpoint, Corpus, Exam, Folder, Index, Lessons, Scorecard, hash_file
+from ragraft.records import Passage
+from ragraft.workspace import (
+    RETRIEVED,
+    Checkpoint,
+    Corpus,
+    Exam,
+    Folder,
+    Index,
+    Lessons,
+    MadeQuestions,
+    Scorecard,
+    hash_file,
+)
 from ragraft.workspace.run import Place
 
 EARLIER = ("*/60-checkpoint/[0-9]*", "*/replaced/60-checkpoint-*/[0-9]*")
@@ -107,6 +119,8 @@ def _synthesize(at: At, out: Folder) -> object:
 
     exam, prompts, config = Exam(at.made["examine"]), builder(at), at.config
     check_askable(exam, prompts)
+    made = _make_questions(at, out)
+    passages = made.retrieved()
     return synthesize(
         Corpus(at.made["ingest"]),
         Index(at.made["index"]),
@@ -115,10 +129,30 @@ def _synthesize(at: At, out: Folder) -> object:
         settings=config.synthesize,
         prompt=config.prompt,
         retrieve=config.retrieve,
-        finders=Finders(candidates=finder(at, reranked=False), shown=finder(at)),
+        finders=Finders(candidates=finder(at, passages, reranked=False), shown=finder(at, passages)),
         builder=prompts,
         out=out,
+        made=made.questions(),
     )
+
+
+def _make_questions(at: At, out: Folder) -> MadeQuestions:
+    """The questions that a machine makes for lessons; none where all are given."""
+    from ragraft.pipeline.making import make_questions
+
+    place = out.folder("made") if at.config.synthesize.made else Folder(out.file("made"))
+    return make_questions(at, place) if at.config.synthesize.made else MadeQuestions(place)
+
+
+def _writer(at: At) -> Any:
+    """What decides the made questions beside the settings of lessons: who writes them, and what finds their chunks."""
+    settings = at.config.synthesize
+    if not settings.made:
+        return None
+    apart = isinstance(at.config.questions, QuestionFiles)
+    writes = "generate" in settings.made
+    writer = at.backends.writer_identity(settings.generate.model or at.config.model) if writes else ""
+    return [writer, apart, at.config.retrieve.k, at.config.examine.shares.model_dump(), at.config.examine.seed]
 
 
 def _train(at: At, out: Folder) -> object:
@@ -145,6 +179,7 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
     """Ask a side of the exam, with these settings in place of the config's own."""
     from ragraft.stages.evaluate import evaluate
 
+    made = MadeQuestions(Folder(at.made["synthesize"].file("made")))
     models = {"base": at.config.model, "tuned": str(Checkpoint(at.made["train"]).final())}
     generators = {name: at.backends.generator(model) for name, model in models.items()}
     return evaluate(
@@ -155,11 +190,12 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         prompt=at.config.prompt,
         retrieve=at.config.retrieve,
         synthesize=at.config.synthesize,
-        finder=finder(at),
+        finder=finder(at, made.retrieved()),
         builder=builder(at),
         scorers={name: at.backends.scorer(model) for name, model in models.items()} if settings.forgetting else None,
         out=out,
         side=side,
+        made=made.questions(),
     )
 
 
@@ -196,13 +232,16 @@ def _passages(at: At) -> dict[str, dict[str, Any]]:
     return found
 
 
-def finder(at: At, *, reranked: bool = True) -> Any:
-    """Where placed questions get their passages: kept with the exam from the user's retriever, or from the index."""
+def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:
+    """Where placed questions get their passages: kept with the exam from the user's retriever, or from the index.
+
+    `also`: the kept passages of questions that are not the exam's.
+    """
     from ragraft.methods.finders import Asking, Kept
 
     if at.config.retrieve.retriever is None:
         return Asking(retriever(at, reranked=reranked))
-    return Kept(Exam(at.made["examine"]).retrieved())
+    return Kept({**Exam(at.made["examine"]).retrieved(), **(also or {})})
 
 
 def retriever(at: At, *, reranked: bool = True) -> Any:
@@ -311,7 +350,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("50-lessons", versioned=False),
         needs=("ingest", "index", "examine"),
         settings=_lesson_settings,
-        identity=_retrieved,
+        identity=lambda at: [_retrieved(at), _writer(at)],
         run=_synthesize,
         version=4,
     ),

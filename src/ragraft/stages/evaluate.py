@@ -47,13 +47,17 @@ def evaluate(
     scorers: Mapping[str, Scorer] | None = None,
     out: Folder,
     side: Literal["exam", "validation"] = "exam",
+    made: Sequence[ExamQuestion] = (),
 ) -> Scorecard:
     """The grid {base, base-fewshot, tuned} × {none, retrieved, oracle}; `generators` holds `base` and `tuned`.
 
     The validation side is asked where settings are chosen. `scorers` of both, where given, also tell what the tuned
-    model has forgotten.
+    model has forgotten. `made` are the questions that a machine made for lessons: where none are given, examples and
+    the validation side come from them.
     """
-    questions, left_out = limit_questions(exam.questions(side), settings.max_questions, seed=settings.seed)
+    sides = _Sides(exam, made)
+    asked = sides.validation if side == "validation" else exam.questions("exam")
+    questions, left_out = limit_questions(asked, settings.max_questions, seed=settings.seed)
     if not questions:
         raise InputError(f"The {side} side holds no question; give more questions or a larger examine.shares.{side}")
     chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()}
@@ -64,7 +68,7 @@ def evaluate(
         if "base-fewshot" in settings.models:
             abstaining = any(not question.question.answerable for question in questions)
             shots, facts = _choose_shots(
-                exam, room, generators["base"], _recipe(synthesize, prompt), abstaining=abstaining
+                sides, room, generators["base"], _recipe(synthesize, prompt), abstaining=abstaining
             )
             out.write_json("fewshot.json", facts)
         room.plan(sum(len(shown) for shown in cells.values()) * len(settings.models))
@@ -91,6 +95,15 @@ def evaluate(
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
     return Scorecard(out)
+
+
+class _Sides:
+    """The questions that examples are drawn from and tried on: the given ones, else those made by a machine."""
+
+    def __init__(self, exam: Exam, made: Sequence[ExamQuestion]) -> None:
+        self.train, self.validation = (
+            exam.questions(side) or [one for one in made if one.side == side] for side in ("train", "validation")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +211,12 @@ def _row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answ
 
 
 def _choose_shots(
-    exam: Exam, room: _Room, base: Generator, recipe: Recipe, *, abstaining: bool
+    sides: _Sides, room: _Room, base: Generator, recipe: Recipe, *, abstaining: bool
 ) -> tuple[_Shots, dict[str, Any]]:
     """Examples from the train side, in the better of two orders on the validation side, and how that was found."""
     settings = room.settings
     drawn, closed = choose_shots(
-        exam.questions("train"),
+        sides.train,
         settings.shots,
         abstaining=abstaining,
         finder=room.finder,
@@ -214,12 +227,13 @@ def _choose_shots(
         seed=settings.seed,
     )
     orders = {"drawn": drawn, "reversed": drawn[::-1]}
-    trial, _ = limit_questions(exam.questions("validation"), settings.shot_questions, seed=settings.seed)
+    trial, _ = limit_questions(sides.validation, settings.shot_questions, seed=settings.seed)
     shown = room.show("retrieved", trial)
     scores = {name: _mean_f1(shown, room.replies(shown, base, shots)) for name, shots in orders.items() if shown}
     best = max(orders, key=lambda name: scores.get(name, 0.0))
     facts = {
         "validation_questions": len(shown),
+        "made_by_a_machine": making([*(one.question for one in trial)])["made"],
         "f1_all_by_order": scores,
         "order": best,
         "examples": [to_json(shot) for shot in orders[best]],

@@ -25,6 +25,7 @@ from ragraft.methods.exam_facts import (
     headline_recalls,
     known_documents,
     known_warnings,
+    learning_warnings,
     making,
     making_sentence,
     nothing_found,
@@ -33,6 +34,7 @@ from ragraft.methods.exam_facts import (
     side_facts,
     size_warnings,
     some,
+    summary,
 )
 from ragraft.methods.labels import rests_on_silence
 from ragraft.methods.oracle import Evidence, Places, locate
@@ -107,8 +109,8 @@ def examine(
     _refuse_empty(placed, questions, settings)
     known = known_documents(placed, {row.question.id: row.evidence.documents for row in posed})
     warnings += evidence_warnings(placed, lost, faults) + notes + same_warnings(duplicates)
-    warnings += size_warnings(placed, [side for side in SIDES if getattr(settings.shares, side)])
-    warnings += known_warnings(known)
+    wanted = _sides(questions, settings)
+    warnings += size_warnings(placed, wanted) + learning_warnings(wanted) + known_warnings(known)
     found, unknown = _retrieve(placed, posed, documents, places, retrieve=retrieve, users=users, settings=settings)
     faults += unknown
     warnings += retrieved_warnings(retrieve.retriever, found, placed, unknown)
@@ -129,7 +131,7 @@ def examine(
         figures[f"without a passage from {retrieve.retriever}"] = sum(not row for row in found.values())
     if made["exam"]["made"]:
         figures["label"] = making_sentence(made["exam"])
-    out.write_json("summary.json", _summary(placed, lost + same) | {"warnings": len(warnings)} | figures)
+    out.write_json("summary.json", summary(placed, lost + same) | {"warnings": len(warnings)} | figures)
     return Exam(out)
 
 
@@ -140,8 +142,15 @@ def fingerprint_questions(questions: Path | QuestionFiles) -> str:
 
 def _files(questions: Path | QuestionFiles) -> list[tuple[Literal["all", "lessons", "exam"], Path]]:
     if isinstance(questions, QuestionFiles):
-        return [("lessons", questions.lessons), ("exam", questions.exam)]
+        lessons: list[tuple[Literal["lessons"], Path]] = [("lessons", questions.lessons)] if questions.lessons else []
+        return [*lessons, ("exam", questions.exam)]
     return [("all", questions)]
+
+
+def _sides(questions: Path | QuestionFiles, settings: ExamineConfig) -> list[Side]:
+    """The sides that these files are cut into."""
+    alone = isinstance(questions, QuestionFiles) and questions.lessons is None
+    return ["exam"] if alone else [side for side in SIDES if getattr(settings.shares, side)]
 
 
 def _existing(path: Path) -> Path:
@@ -305,7 +314,7 @@ def _drop_same(
 
 def _refuse_empty(placed: Sequence[ExamQuestion], questions: Path | QuestionFiles, settings: ExamineConfig) -> None:
     for side in ("exam", "train"):
-        if any(row.side == side for row in placed):
+        if side not in _sides(questions, settings) or any(row.side == side for row in placed):
             continue
         clusters = count({row.cluster for row in placed}, "cluster")
         names = " and ".join(path.name for _, path in _files(questions))
@@ -383,15 +392,3 @@ def _values(
                 for row, pieces in zip(part, parts, strict=True)
             ]
     return found
-
-
-def _summary(placed: Sequence[ExamQuestion], rejected: Sequence[Rejected]) -> dict[str, Any]:
-    """The facts printed after the stage."""
-    sides = {f"{side} questions": sum(row.side == side for row in placed) for side in SIDES}
-    clusters = {"exam clusters": len({row.cluster for row in placed if row.side == "exam"})}
-    counts = {
-        "unanswerable": sum(not row.question.answerable for row in placed),
-        "weak or located oracles": sum(row.weak or row.located for row in placed),
-        "rejected": len(rejected),
-    }
-    return {**sides, **clusters, **counts}

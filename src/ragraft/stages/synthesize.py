@@ -12,6 +12,7 @@ from typing import Any
 
 from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConfig
 from ragraft.errors import InputError
+from ragraft.methods.exam_facts import making, making_sentence
 from ragraft.methods.finders import Finder
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
@@ -46,10 +47,12 @@ def synthesize(
     finders: Finders,
     builder: PromptBuilder,
     out: Folder,
+    made: Sequence[ExamQuestion] = (),
 ) -> Lessons:
     """Lessons of the train side, and of the validation side for the validation loss, by each of `methods` in order.
 
-    `methods` holds the section of the YAML that is a method's own, where it has one.
+    `methods` holds the section of the YAML that is a method's own, where it has one; `made` are the questions that a
+    machine made for lessons, on their sides.
     """
     materials = Materials(
         chunks={c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()},
@@ -60,14 +63,13 @@ def synthesize(
         plan=_plan(settings, prompt, retrieve),
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
-    sides = _Sides(exam, settings)
+    sides = _Sides(exam, settings, made)
     counts = [
         _teach(METHODS[name], materials, sides, out.folder(step_folder(number, name)))
         for number, name in enumerate(methods, start=1)
     ]
-    out.write_json(
-        "summary.json", {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
-    )
+    summary = {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
+    out.write_json("summary.json", {**summary, **sides.labels()})
     return Lessons(out)
 
 
@@ -85,15 +87,26 @@ def _plan(settings: SynthesizeConfig, prompt: PromptConfig, retrieve: RetrieveCo
 class _Sides:
     """The questions that lessons are made from, and those left out."""
 
-    def __init__(self, exam: Exam, settings: SynthesizeConfig) -> None:
-        seed = settings.seed
+    def __init__(self, exam: Exam, settings: SynthesizeConfig, made: Sequence[ExamQuestion]) -> None:
+        seed, given = settings.seed, exam.questions("train")
+        asked = given if "given" in settings.questions else []
         self.copies = settings.copies
-        self.train, left_out = limit_questions(exam.questions("train"), settings.max_questions, seed=seed)
-        self.validation, spared = limit_questions(exam.questions("validation"), settings.max_validation, seed=seed)
+        train, left_out = limit_questions(asked, settings.max_questions, seed=seed)
+        self.train = [*train, *(one for one in made if one.side == "train")]
+        validation = [*exam.questions("validation"), *(one for one in made if one.side == "validation")]
+        self.validation, spared = limit_questions(validation, settings.max_validation, seed=seed)
+        unused = "given, but synthesize.questions asks made ones"
         self.left_out = [
+            *(Rejected(question.id, unused) for question in given if not asked),
             *(Rejected(question.id, "over synthesize.max_questions") for question in left_out),
             *(Rejected(question.id, "over synthesize.max_validation") for question in spared),
         ]
+
+    def labels(self) -> dict[str, str]:
+        """What a machine made, in words, by side."""
+        sides = {"train": self.train, "validation": self.validation}
+        found = {side: making_sentence(making(one.question for one in rows), side) for side, rows in sides.items()}
+        return {f"{side} label": sentence for side, sentence in found.items() if sentence}
 
 
 def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> dict[str, Any]:

@@ -119,10 +119,30 @@ class Exam(Artifact):
 
     def retrieved(self) -> dict[str, list[Passage]]:
         """Question id → passages of the user's own retriever, best first; nothing where ragraft's index retrieves."""
-        if not self.folder.has(RETRIEVED):
-            return {}
-        rows = self.folder.read_jsonl(RETRIEVED)
-        return {row["question_id"]: [passage_from_json(passage) for passage in row["passages"]] for row in rows}
+        return _retrieved(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeQuestions(Artifact):
+    """50-lessons/made: questions.jsonl (placed), rejected.jsonl, counts.json.
+
+    The questions that a machine made for lessons, none where all are given; with the user's own retriever also
+    retrieved.jsonl.
+    """
+
+    def questions(self, side: Side | None = None) -> list[ExamQuestion]:
+        if not self.folder.has("questions.jsonl"):
+            return []
+        rows = map(exam_question_from_json, self.folder.read_jsonl("questions.jsonl"))
+        return [one for one in rows if side is None or one.side == side]
+
+    def retrieved(self) -> dict[str, list[Passage]]:
+        """As in the exam: question id → passages of the user's own retriever."""
+        return _retrieved(self.folder)
+
+    def counts(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json("counts.json")
+        return found
 
 
 def step_folder(number: int, method: str) -> str:
@@ -233,6 +253,13 @@ class Report(Artifact):
     def data(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("report.json")
         return found
+
+
+def _retrieved(folder: Folder) -> dict[str, list[Passage]]:
+    if not folder.has(RETRIEVED):
+        return {}
+    rows = folder.read_jsonl(RETRIEVED)
+    return {row["question_id"]: [passage_from_json(passage) for passage in row["passages"]] for row in rows}
 
 
 def exam_question_from_json(row: dict[str, Any]) -> ExamQuestion:

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ragraft.methods.answerable import check_answerable
-from ragraft.methods.candidates import Turned, make_candidate
+import pytest
+
+from ragraft.methods.answerable import KNOWN, UNREAD, Probe, check_answerable
+from ragraft.methods.candidates import Candidate, Turned, Verdict, make_candidate
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.records import Chunk, Completion, Prompt, Sampling
 
@@ -49,3 +51,43 @@ def test_answered_with_the_chunk_and_not_without(word_tokenizer: ports.Tokenizer
         ("not answered with the chunk shown", "not in the documents."),
     ]
     assert check_answerable([], CHUNKS, builder=builder, generator=Reader()) == []
+
+
+class Asked:
+    """Verdicts by the letters of a plan: r right with the chunk alone, u unread, k known."""
+
+    def __init__(self, plan: str) -> None:
+        self.plan, self.calls = iter(plan), 0
+
+    def __call__(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        self.calls += 1
+        reasons = {"u": UNREAD, "k": KNOWN}
+        letters = [next(self.plan) for _ in candidates]
+        return [Turned(one, reasons[x]) if x in reasons else one for one, x in zip(candidates, letters, strict=True)]
+
+
+def four(row: int) -> list[Candidate]:
+    return [
+        make_candidate(CHUNKS["arlen"], f"What of {row}{part}?", answers=["x"], evidence=[], kind="x", made_by="t")
+        for part in range(4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "sample", "calls", "turned"),
+    [
+        ("rrrr" * 3, 4, 1, 0),  # nothing turned down: the rest is believed
+        ("rrru" + "rrrr" * 2, 4, 3, 1),  # a quarter turned down: all are asked
+        ("uuur" + "rrrr" * 2, 4, 1, 0),  # reads too badly to be believed
+        ("uukr" + "uuuk" * 2, 4, 3, 5),  # half of them is not too badly; then it is
+        ("kkkk" * 3, 4, 3, 12),
+        ("", 0, 0, 0),
+    ],
+)
+def test_a_sample_says_whether_all_are_asked(plan: str, sample: int, calls: int, turned: int) -> None:
+    asked = Asked(plan)
+    probe = Probe(asked, sample)
+    verdicts = [verdict for row in range(3) for verdict in probe.judge(four(row))]
+    assert (asked.calls, sum(isinstance(one, Turned) for one in verdicts)) == (calls, turned)
+    assert probe.asked == 4 * calls
+    assert probe.judge([]) == []

@@ -160,7 +160,7 @@ def test_a_model_of_the_endpoint_is_asked_there_and_its_answers_kept(
     asked = [Prompt((Message("user", text),)) for text in ("one?", "two?")]
     for body in ('{"top_p": 1}', '{"top_p": 1}', "{}"):
         found = configured(site, "endpoint.url=http://here.test/v1", f"endpoint.body={body}")
-        assert [one.text for one in found.generator("openai:big").generate(asked, Sampling())] == ["there", "there"]
+        assert [one.text for one in found.writer("openai:big").generate(asked, Sampling())] == ["there", "there"]
         assert found.meter.answered == 0, "the meter tells of this machine"
     assert made == [("big", "http://here.test/v1", {"top_p": 1})] * 2 + [("big", "http://here.test/v1", {})]
     assert len(site.answers()) == 4, "one file an answer; another body asks anew"
@@ -168,4 +168,4 @@ def test_a_model_of_the_endpoint_is_asked_there_and_its_answers_kept(
 
 def test_no_endpoint_is_asked_unless_the_yaml_names_one(make_site: MakeSite) -> None:
     with pytest.raises(BackendError, match=r"^openai:big needs endpoint.url in the YAML"):
-        configured(make_site()).generator("openai:big")
+        configured(make_site()).writer("openai:big")
