@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -82,8 +83,11 @@ def load_merged(base: Path, chain: Sequence[Path]) -> Any:
     for adapter in chain[chain.index(whole[-1]) + 1 :] if whole else chain:
         from peft import PeftModel
 
-        # Merged in float32, then narrowed once: merging in bf16 would round the adapter away.
-        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+        with warnings.catch_warnings():
+            # PEFT asks transformers for an attribute by its old name, which is no user's concern.
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
+            # Merged in float32, then narrowed once: merging in bf16 would round the adapter away.
+            network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
     return network
 
 
