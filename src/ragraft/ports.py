@@ -187,7 +187,7 @@ class Backends(Protocol):
         ...
 
     def model_facts(self) -> Mapping[str, Any]:
-        """What the base model says of itself: source, path, identity, window."""
+        """What the base model says of itself: source, path, identity, parameters, window."""
         ...
 
     def machine_facts(self) -> Mapping[str, Any]:

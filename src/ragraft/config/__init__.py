@@ -3,6 +3,7 @@
 from ragraft.config.sections import (
     CONTEXTS,
     ContextArm,
+    DapConfig,
     EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "Config",
     "ContextArm",
+    "DapConfig",
     "EndpointConfig",
     "EvaluateConfig",
     "ExamineConfig",

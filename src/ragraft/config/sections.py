@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -224,6 +225,25 @@ class SynthesizeConfig(Section):
         return self
 
 
+class DapConfig(Section):
+    form: Literal["reading", "raw"] = "reading"
+    """Documents with tasks of reading comprehension mined from them, or the documents alone."""
+    language: str = "en"
+    """Language of the tasks."""
+    row_tokens: int = Field(1024, ge=64)
+    """Longest text; longer documents go on in the next one. Never above prompt.max_tokens."""
+    general: float = Field(1.0, ge=0)
+    """Tokens of general instructions beside each token of reading texts."""
+    replay: float = Field(0.1, ge=0, lt=1)
+    """With form raw: the share of general instructions among all tokens."""
+    held_out: float = Field(0.05, ge=0, le=0.5)
+    """Share of the documents, by cluster, that is kept out and measured on."""
+    force: bool = False
+    """Go on where there is too little text."""
+    seed: int = 0
+    """Seed of the documents kept out, and of every draw."""
+
+
 ModelArm = Literal["base", "base-fewshot", "tuned"]
 ContextArm = Literal["none", "retrieved", "oracle"]
 
@@ -245,6 +265,8 @@ class EvaluateConfig(Section):
     """Backend that generates answers."""
     forgetting: bool = True
     """Measure on built-in general instructions what tuning made the model forget."""
+    general_text: Path | None = None
+    """A file of general text on which dap's bits per byte are measured too; ragraft's own sample when left out."""
     seed: int = 0
 
     @field_validator("models", "contexts")

@@ -9,16 +9,26 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 
 from ragraft.config.sections import Section
 
-MethodName = Literal["sft", "rag-sft", "raft"]
-OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {}
+MethodName = Literal["sft", "rag-sft", "raft", "dap"]
+OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "dap": {"tuning": "auto", "rank": 256, "batch": 16, "warmup": 0.05, "epochs": 2.0},
+}
 """Method → what it trains with where the YAML says nothing, as the YAML would say it."""
+MOST_EPOCHS: Mapping[str, float] = {"dap": 4}
+"""Passes over the same texts beyond which they bring little and soon harm (Muennighoff et al. 2023, 2305.16264)."""
+WHOLE = 1_000_000_000
+"""Parameters up to which all are tuned where adapters would be the second best (Biderman et al. 2024, 2405.09673)."""
+Tuning = Literal["lora", "rslora", "dora", "qlora", "full"]
 
 
 class StepConfig(Section):
     """What one method of the chain trains with."""
 
-    tuning: Literal["lora", "rslora", "dora", "qlora", "full"] = "lora"
-    """Adapters on all linear layers (LoRA; rank-stabilised; weight-decomposed; on 4-bit weights), or all parameters."""
+    tuning: Literal["lora", "rslora", "dora", "qlora", "full", "auto"] = "lora"
+    """Adapters on all linear layers (LoRA; rank-stabilised; weight-decomposed; on 4-bit weights), or all parameters.
+
+    auto: all parameters of a model of up to a billion, LoRA on a larger one.
+    """
     rank: int = Field(32, ge=1)
     """LoRA rank."""
     alpha: float | None = Field(None, gt=0)
@@ -26,7 +36,7 @@ class StepConfig(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
     """LoRA dropout."""
     learning_rate: float | None = Field(None, gt=0)
-    """Peak rate; 5e-4 for adapters and 5e-5 for all parameters when left out."""
+    """Peak rate; 5e-4 for adapters and 5e-5 for all parameters when left out; dap: 2e-4, and less for large models."""
     epochs: float = Field(2.0, gt=0)
     """Passes over the questions."""
     batch: int = Field(8, ge=1)
@@ -52,6 +62,12 @@ class StepConfig(Section):
     save_every: int = Field(20, ge=1)
     """Optimizer steps between two resume points."""
     seed: int = 0
+
+    def settled_tuning(self, parameters: int) -> Tuning:
+        """What is tuned of a model of so many parameters."""
+        if self.tuning != "auto":
+            return self.tuning
+        return "full" if parameters <= WHOLE else "lora"
 
     @model_validator(mode="after")
     def _one_end(self) -> StepConfig:
@@ -113,6 +129,12 @@ class TrainConfig(StepConfig):
         for method in self.method:
             found = self._changed(method)
             _refuse_two_ends(found["patience"], found["average"], f"steps.{method}: ")
+            most = MOST_EPOCHS.get(method, found["epochs"])
+            if found["epochs"] > most:
+                raise ValueError(
+                    f"steps.{method}.epochs: {found['epochs']:g} passes over the same texts are more than the {most:g} "
+                    "that help; give it more documents instead"
+                )
         return self
 
     def step(self, method: MethodName) -> StepConfig:

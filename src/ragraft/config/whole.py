@@ -11,6 +11,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 
 from ragraft.config.sections import (
     CONTEXTS,
+    DapConfig,
     EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
@@ -59,6 +60,8 @@ class Config(Section):
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
     embedder: str = DEFAULT_EMBEDDER
     """The embedding model, a source like model; or hashing, which needs no model."""
+    instructions: str | None = None
+    """General chats that dap mixes in: a JSONL file of {"messages": [...]}, or hf:ORG/NAME[@revision]."""
     endpoint: EndpointConfig = EndpointConfig()
     ingest: IngestConfig = IngestConfig()
     index: IndexConfig = IndexConfig()
@@ -66,6 +69,7 @@ class Config(Section):
     prompt: PromptConfig = PromptConfig()
     examine: ExamineConfig = ExamineConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()
+    dap: DapConfig = DapConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
@@ -171,7 +175,10 @@ def _resolve_paths(config: Config, root: Path) -> Config:
     elif questions is not None:
         resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)
-    return config.model_copy(update={"documents": documents, "questions": resolved, **_local_sources(config, root)})
+    general = config.evaluate.general_text
+    evaluate = config.evaluate.model_copy(update={"general_text": root / general.expanduser() if general else None})
+    paths = {"documents": documents, "questions": resolved, "evaluate": evaluate}
+    return config.model_copy(update={**paths, **_local_sources(config, root)})
 
 
 def _local_sources(config: Config, root: Path) -> dict[str, str]:
@@ -182,4 +189,6 @@ def _local_sources(config: Config, root: Path) -> dict[str, str]:
         place = root / Path(source).expanduser()
         if not source.startswith(("hf:", "pypi:")) and place.exists():
             found[key] = str(place.resolve())
+    if config.instructions and not config.instructions.startswith("hf:"):
+        found["instructions"] = str(root / Path(config.instructions).expanduser())
     return found

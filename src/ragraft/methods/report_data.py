@@ -93,6 +93,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "cost": _cells(conditions, COST),
         "forgetting": forgetting_data(sources.forgetting),
         "labels": dict(card.get("labels") or {}),
+        "texts": dict(card.get("texts") or {}),
         "retrieval": {
             "depths": list(sources.retrieval.get("depths", ())),
             "rows": [dict(row) for row in sources.retrieval.get("rows", ())],

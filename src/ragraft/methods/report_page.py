@@ -26,6 +26,7 @@ from ragraft.methods.report_text import (
     points,
     true_minus,
 )
+from ragraft.methods.text_fit import texts_sentences
 
 
 def render_page(report: Mapping[str, Any]) -> str:
@@ -42,7 +43,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     )
     environment.filters.update(
         points=points, interval=interval, model_name=model_name, context_name=context_name, phrase=phrase,
-        plural=plural, minus=true_minus,
+        plural=plural, minus=true_minus, told=texts_sentences,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
         report=report,

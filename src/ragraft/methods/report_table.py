@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ragraft.methods.report_text import MISSING, Figure, context_name, interval, model_name, phrase, tokens
+from ragraft.methods.text_fit import texts_sentences
 
 Report = Mapping[str, Any]
 Write = Callable[[Figure | None], str]
@@ -183,5 +184,6 @@ def _notes(report: Report) -> tuple[str, ...]:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")
     forgetting = report.get("forgetting")
     notes += [forgetting["sentence"]] if forgetting else []
+    notes += texts_sentences(report.get("texts") or {})
     notes += [f"Note: {warning}." for warning in report["warnings"]]
     return tuple(notes)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ragraft.errors import SourceError
 from ragraft.models.chat import ChatTokenizer, load_tokenizer
+from ragraft.models.size import model_size
 from ragraft.models.sources import ModelFolder, first_line, hash_cached, resolve
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def model_facts(source: str) -> dict[str, Any]:
         "source": source,
         "path": str(folder.path),
         "identity": folder.identity,
+        "parameters": model_size(folder.path).parameters,
         "window": int(text.get("max_position_embeddings") or 2048),
     }
 

@@ -28,6 +28,7 @@ from ragraft.errors import SourceError
 MOST_CHARACTERS = 300
 SOURCE_FILE = "source.json"
 WEIGHTS = ("*.safetensors", "*.gguf", "*.bin")
+ROWS = ("*.jsonl", "*.parquet")
 # Settings, tokenizer and chat template: they decide answers as much as weights do.
 DECIDING = ("*.json", "*.jinja", "*.model", "*.txt")
 
@@ -111,6 +112,38 @@ def _from_hub(source: str) -> ModelFolder:
         raise SourceError(f"{source} lacks {missing}; check the network, or name another model")
     _refuse_damaged(sorted(path.rglob("*.safetensors")))
     return ModelFolder(path, f"hf {match['repo']}@{path.name}")
+
+
+def resolve_rows(source: str) -> list[Path]:
+    """The files of rows of a data set on the hub, those of its train part where it names one; fetched once."""
+    match = _HF.match(source)
+    if not match:
+        raise SourceError(f"{source} is no hub source; write hf:ORG/NAME or hf:ORG/NAME@REVISION")
+    from huggingface_hub import snapshot_download
+
+    fetch = partial(
+        snapshot_download, match["repo"], repo_type="dataset", revision=match["revision"], allow_patterns=list(ROWS)
+    )
+    with disk_faults_told(cache_folder(), ", or set RAGRAFT_CACHE to another folder"):
+        found: list[Path] = []
+        with contextlib.suppress(Exception):  # the hub raises many kinds for "not here"
+            found = _row_files(Path(fetch(local_files_only=True)))
+        if not found:
+            try:
+                found = _row_files(Path(fetch()))
+            except Exception as error:
+                raise SourceError(
+                    f"Cannot fetch {source} from the hub's data sets ({first_line(error)}); check the name, the "
+                    "network and HF_TOKEN, or name a JSONL file"
+                ) from None
+    if not found:
+        raise SourceError(f"{source} holds no {' or '.join(ROWS)}; name another set, or a JSONL file")
+    return found
+
+
+def _row_files(folder: Path) -> list[Path]:
+    found = sorted({file for pattern in ROWS for file in folder.rglob(pattern)})
+    return [file for file in found if "train" in file.relative_to(folder).as_posix().lower()] or found
 
 
 def _missing(folder: Path) -> str | None:

@@ -32,6 +32,7 @@ class ConfiguredBackends:
     def __init__(self, config: Config, answers: Path) -> None:
         self._config, self._answers = config, answers
         self.meter = Meter()
+        self._opened: dict[str, KeptAnswers] = {}
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -121,19 +122,19 @@ class ConfiguredBackends:
 
     def scorer(self, model: str) -> Scorer:
         """The scorer of a model, behind the kept scores. Raises BackendError where its generator cannot score."""
-        name = self._config.evaluate.generator
-        kind = load("generators", name)
-        if not hasattr(kind, "score"):
-            raise BackendError(
-                f"evaluate.generator: {name} cannot score texts, which log-probabilities need; use transformers"
-            )
-        return self._kept(kind, model)
+        return self._kept(load_scorer(self._config.evaluate.generator), model)
 
     def _kept(self, kind: Any, model: str, meter: Meter | None = None) -> KeptAnswers:
         from ragraft.models.load import identify
 
         identity = f"{self._config.evaluate.generator} {identify(model)}"
-        return KeptAnswers(self._answers, identity, lambda: kind(model), meter or self.meter)
+        if meter is not None:
+            return KeptAnswers(self._answers, identity, lambda: kind(model), meter)
+        # One for generating and scoring: a model is opened once.
+        known = self._opened.get(identity)
+        return known or self._opened.setdefault(
+            identity, KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
+        )
 
     def _remote(self, model: str) -> Generator:
         """A model behind the configured endpoint; without its URL, an error and no request."""
@@ -209,6 +210,16 @@ def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
             missing = error.name or error
             raise BackendError(f"{name} needs {missing}: install it, or name another of ragraft.{port}") from None
     raise _unknown(port, name, also)
+
+
+def load_scorer(name: str) -> Any:
+    """A generator's class that is also a Scorer. Raises BackendError for one that is none."""
+    kind = load("generators", name)
+    if not hasattr(kind, "score"):
+        raise BackendError(
+            f"evaluate.generator: {name} cannot score texts, which log-probabilities need; use transformers"
+        )
+    return kind
 
 
 def require(port: str, name: str, also: Sequence[str] = ()) -> None:

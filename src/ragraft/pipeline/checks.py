@@ -8,7 +8,8 @@ from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, ConfigError, InputError, SourceError
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, require
+from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
+from ragraft.pipeline.general import read_general, read_general_text
 from ragraft.pipeline.table import questions_of
 from ragraft.workspace import Exam
 
@@ -70,6 +71,17 @@ def _questions(config: Config) -> None:
     read_all(questions_of(config))  # raises what examine would
 
 
+def _general(config: Config) -> None:
+    if config.instructions is None or not config.instructions.startswith("hf:"):
+        read_general(config)
+
+
+def _scores(config: Config) -> None:
+    if "dap" in config.train.method:
+        load_scorer(config.evaluate.generator)
+        read_general_text(config)
+
+
 def _opens_models(config: Config) -> None:
     if config.evaluate.generator == "openai":
         raise ConfigError(
@@ -103,9 +115,10 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("retrievers", lambda config: config.retrieve.retriever, CONTEXTS),
         _named("rerankers", lambda config: (config.retrieve.reranker or "").partition("@")[0]),
     ),
+    "synthesize": (_general,),
     "train": (
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),
     ),
-    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _forgetting),
+    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _forgetting, _scores),
 }

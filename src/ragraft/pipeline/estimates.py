@@ -130,7 +130,8 @@ class Foresight:
         size = self.at.backends.model_size()
         steps = []
         for step, tokens in zip(self.at.config.train.chain().values(), self._lesson_tokens(), strict=True):
-            trained = size.parameters if step.tuning == "full" else step.rank * size.adapter
+            whole = step.settled_tuning(size.parameters) == "full"
+            trained = size.parameters if whole else step.rank * size.adapter
             steps.append(arithmetic.train_work(tokens, epochs=step.epochs, trained=trained, kept=trained))
         return Work(sum(work.tokens for work in steps), disk=sum(work.disk for work in steps))
 
@@ -190,8 +191,11 @@ class Foresight:
         questions += settings.max_made if settings.made else 0
         lessons = min(questions, settings.max_questions or questions)
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
+        texts = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN * (1 + config.dap.general)
         return [
-            arithmetic.lesson_tokens(
+            texts
+            if method == "dap"
+            else arithmetic.lesson_tokens(
                 lessons,
                 passages=passages.get(method, 1 + sum(settings.distractors) / 2),
                 chunk_tokens=config.index.chunk_tokens,

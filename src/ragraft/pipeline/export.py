@@ -165,11 +165,12 @@ def _ended(lessons: LessonSet, peer: str) -> list[str]:
 def _recipe(session: Session, lessons: LessonSet, settings: StepConfig) -> Recipe:
     from ragraft.stages.train import settled
 
-    facts, found = session.backends.model_facts(), settled(settings)
+    facts, method = session.backends.model_facts(), lessons.path.name.partition("-")[2]
+    found = settled(settings, method, facts["parameters"])
     copies = len({lesson.copy for lesson in lessons.train()})
     return Recipe(
         base=str(facts["path"]),
-        tuning=settings.tuning,
+        tuning=found["tuning"],
         rank=settings.rank,
         alpha=found["alpha"],
         dropout=settings.dropout,

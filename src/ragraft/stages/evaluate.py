@@ -26,6 +26,7 @@ from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import build_scorecard
 from ragraft.methods.shots import choose_shots
+from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Scorer
 from ragraft.records import Answer, ExamQuestion, Passage, to_json
 from ragraft.workspace import FORGETTING, Exam, Folder, Index, Scorecard
@@ -45,6 +46,7 @@ def evaluate(
     finder: Finder,
     builder: PromptBuilder,
     scorers: Mapping[str, Scorer] | None = None,
+    texts: TextFit | None = None,
     out: Folder,
     side: Literal["exam", "validation"] = "exam",
     made: Sequence[ExamQuestion] = (),
@@ -92,6 +94,7 @@ def evaluate(
         "questions left out": len(left_out),
         "questions whose oracle passages do not fit": room.too_long,
     }
+    card["texts"] = measure_texts(texts, resamples=settings.resamples, seed=settings.seed) if texts else {}
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
     return Scorecard(out)

@@ -14,6 +14,7 @@ from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConf
 from ragraft.errors import InputError
 from ragraft.methods.exam_facts import making, making_sentence
 from ragraft.methods.finders import Finder
+from ragraft.methods.instructions import Instruction
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe
@@ -46,6 +47,7 @@ def synthesize(
     retrieve: RetrieveConfig,
     finders: Finders,
     builder: PromptBuilder,
+    instructions: Sequence[Instruction] = (),
     out: Folder,
     made: Sequence[ExamQuestion] = (),
 ) -> Lessons:
@@ -61,6 +63,7 @@ def synthesize(
         shown=finders.shown,
         builder=builder,
         plan=_plan(settings, prompt, retrieve),
+        instructions=instructions,
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
     sides = _Sides(exam, settings, made)
@@ -69,7 +72,9 @@ def synthesize(
         for number, name in enumerate(methods, start=1)
     ]
     summary = {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
-    out.write_json("summary.json", {**summary, **sides.labels()})
+    warnings = [one["warning"] for one in counts if "warning" in one]
+    told = {"warning": "; ".join(warnings)} if warnings else {}
+    out.write_json("summary.json", {**summary, **told, **sides.labels()})
     return Lessons(out)
 
 
@@ -148,7 +153,7 @@ def _counts(train: Lot, validation: Lot, rejected: Sequence[Rejected], builder: 
         "largest group": max(groups.values()),
         **{f"rejected: {reason}": n for reason, n in sorted(Counter(row.reason for row in rejected).items())},
         **{f"lessons, {kind}": n for kind, n in sorted(kinds.items())},
-        "quoting lessons": sum('\n"' in made.lesson.target for made in lessons),
+        "quoting lessons": sum('\n"' in made.lesson.target for made in lessons if made.lesson.question_id),
         **{f"distractors, {kind}": n for kind, n in sorted(origins.items())},
         **_dropped(lessons),
         **{f"oracle at place {place}": n for place, n in sorted(places.items())},

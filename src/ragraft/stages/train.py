@@ -5,6 +5,7 @@ Knows settings and a job's form; the training itself is a process behind the Tra
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +21,12 @@ CARD = "checkpoint.json"
 TAKEN = "taken from an equal run"
 # LoRA's best rate is about ten times that of all parameters (Biderman et al. 2024; Schulman 2025).
 ADAPTER_RATE, FULL_RATE = 5e-4, 5e-5
+# A third of what such models were pretrained with at its peak: enough to learn, little enough to forget little.
+DAP_ADAPTER_RATE = 2e-4
+DAP_RATES = ((1e9, 5e-5), (4e9, 2e-5), (15e9, 1e-5), (math.inf, 5e-6))
+"""Parameters of the largest model → rate for all of them."""
 AS_SET = (
-    *("tuning", "rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm"),
+    *("rank", "dropout", "epochs", "batch", "share", "mean", "warmup", "weight_decay", "max_grad_norm"),
     *("checkpointing", "patience", "average", "precision", "save_every", "seed"),
 )
 # Places on this machine decide nothing.
@@ -113,7 +118,7 @@ def _job(
         "validation_data": hash_file(lessons.folder.file("validation.jsonl")),
         "trainer": base["trainer"],
         **{key: getattr(settings, key) for key in AS_SET},
-        **settled(settings),
+        **settled(settings, method, base["parameters"]),
         "pack_tokens": settings.pack_tokens or (CPU_PACK if base["device"] == "cpu" else PACK),
         "threads": base["threads"],
         "processes": base["processes"],
@@ -121,12 +126,22 @@ def _job(
     }
 
 
-def settled(settings: StepConfig) -> dict[str, float]:
-    """What the settings leave open."""
+def settled(settings: StepConfig, method: str, parameters: int) -> dict[str, Any]:
+    """What the settings leave open, for a model of so many parameters."""
+    tuning = settings.settled_tuning(parameters)
     return {
+        "tuning": tuning,
         "alpha": settings.alpha or 2.0 * settings.rank,
-        "learning_rate": settings.learning_rate or (FULL_RATE if settings.tuning == "full" else ADAPTER_RATE),
+        "learning_rate": settings.learning_rate or _rate(method, tuning, parameters),
     }
+
+
+def _rate(method: str, tuning: str, parameters: int) -> float:
+    """The peak rate where none is set."""
+    if method == "dap":
+        rates = DAP_RATES if tuning == "full" else ((math.inf, DAP_ADAPTER_RATE),)
+        return next(rate for largest, rate in rates if parameters <= largest)
+    return FULL_RATE if tuning == "full" else ADAPTER_RATE
 
 
 def _identity(folder: Path) -> str:

@@ -72,3 +72,21 @@ def test_own_defaults_give_way_to_what_is_written(tmp_path: Path, monkeypatch: p
     assert found.model_dump()["steps"] == {"sft": {"tuning": "full", "batch": 4}}, "the resolved config shows them"
     assert load(tmp_path).steps == {}, "those of a method outside the chain say nothing"
     assert load(tmp_path, "train.steps.sft.batch=4").step("raft").batch == 8
+
+
+def test_dap_has_defaults_of_its_own(tmp_path: Path) -> None:
+    step = load(tmp_path, "train.method=[dap, raft]").chain()["dap"]
+    assert (step.tuning, step.rank, step.epochs, step.warmup, step.batch) == ("auto", 256, 2.0, 0.05, 16)
+    assert step.settled_tuning(1_000_000_000) == "full"
+    assert step.settled_tuning(1_000_000_001) == "lora"
+    said = load(tmp_path, "train.method=[dap, raft]", "train.tuning=dora").chain()["dap"]
+    assert said.settled_tuning(1) == "dora"
+
+
+def test_more_than_four_passes_of_dap_are_refused(tmp_path: Path) -> None:
+    assert load(tmp_path, "train.method=dap", "train.epochs=4").chain()["dap"].epochs == 4
+    with pytest.raises(
+        ConfigError, match=r"steps\.dap\.epochs: 5 passes over the same texts are more than the 4 that help"
+    ):
+        load(tmp_path, "train.method=[dap, raft]", "train.epochs=5")
+    assert load(tmp_path, "train.method=raft", "train.epochs=5").epochs == 5

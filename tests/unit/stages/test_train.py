@@ -27,6 +27,7 @@ class Fakes:
     device: str = "cpu"
     window: int = 4096
     base: str = "b1"
+    parameters: int = 135_000_000
     launched: list[Command] = field(default_factory=list)
     jobs: list[TrainJob] = field(default_factory=list)
 
@@ -51,7 +52,13 @@ class Fakes:
         return self.outcome
 
     def model_facts(self) -> dict[str, Any]:
-        return {"source": "hf:a/b", "path": "models/b", "identity": self.base, "window": self.window}
+        return {
+            "source": "hf:a/b",
+            "path": "models/b",
+            "identity": self.base,
+            "parameters": self.parameters,
+            "window": self.window,
+        }
 
     def machine_facts(self) -> dict[str, Any]:
         return {"device": self.device, "threads": 3}
@@ -254,3 +261,21 @@ def test_what_an_equal_job_made_is_taken(tmp_path: Path) -> None:
 def test_no_validation_side_is_no_loss(tmp_path: Path) -> None:
     made = bring(tmp_path, Fakes(card={**CARD, "validation_loss": None}))
     assert made.folder.read_json("summary.json")["validation loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tuning", "rate", "rank"),
+    [(135_000_000, "full", 5e-5, 256), (1_000_000_000, "full", 5e-5, 256), (7_000_000_000, "lora", 2e-4, 256)],
+)
+def test_dap_tunes_all_of_a_small_model_and_adapters_of_a_large_one(
+    tmp_path: Path, parameters: int, tuning: str, rate: float, rank: int
+) -> None:
+    bring(tmp_path, Fakes(parameters=parameters), method="dap")
+    found = Folder(tmp_path / "checkpoint" / "01-dap").read_json("job.json")
+    assert (found["tuning"], found["learning_rate"], found["rank"], found["batch"]) == (tuning, rate, rank, 16)
+
+
+@pytest.mark.parametrize(("parameters", "rate"), [(3_000_000_000, 2e-5), (8_000_000_000, 1e-5), (70_000_000_000, 5e-6)])
+def test_dap_of_all_parameters_goes_slower_the_larger_the_model(tmp_path: Path, parameters: int, rate: float) -> None:
+    bring(tmp_path, Fakes(parameters=parameters), method="dap", tuning="full")
+    assert Folder(tmp_path / "checkpoint" / "01-dap").read_json("job.json")["learning_rate"] == rate

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from ragraft.methods.containment import Containment, holds
 from ragraft.methods.finders import Finder
 from ragraft.methods.grouping import group_parts
+from ragraft.methods.instructions import Instruction
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Part, Recipe, make_part, plan_kinds
 from ragraft.records import Document, ExamQuestion, Lesson, Passage, Prompt, Rejected
@@ -52,6 +53,8 @@ class Materials:
     """Finds what the exam's retrieved arm and the served system show, to the depth of `plan.k`."""
     builder: PromptBuilder
     plan: Plan
+    instructions: Sequence[Instruction] = ()
+    """General chats, where the chain uses any and the user named some."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method → the settings of its own section of the YAML, where it has one."""
 
@@ -162,3 +165,12 @@ def plain_text(name: str, text: str, *, copy: int = 0, group: str = "") -> Made:
     holds `train.batch` such rows.
     """
     return Made(Lesson(name, "", "text", Prompt(()), text, group=group, copy=copy), (), 0, ())
+
+
+def general(instruction: Instruction, builder: PromptBuilder, *, copy: int = 0) -> Made | Rejected:
+    """A lesson of a general instruction, whole or not at all: only its answer is learned."""
+    tokens = builder.tokenizer.count_prompt(instruction.prompt) + builder.tokenizer.count(instruction.answer) + 1
+    if tokens > builder.max_tokens:
+        return Rejected(instruction.id, "the instruction doesn't fit into prompt.max_tokens", f"{tokens} tokens")
+    name = f"{instruction.id}~{copy}"
+    return Made(Lesson(name, "", "general", instruction.prompt, instruction.answer, copy=copy), (), 0, ())

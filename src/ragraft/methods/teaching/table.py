@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ragraft.methods.teaching import raft, rag_sft, sft
+from ragraft.methods.teaching import dap, raft, rag_sft, sft
 from ragraft.methods.teaching.materials import Make
 
 
@@ -21,10 +21,13 @@ class Method:
     """Whether each lesson comes of a question, so that questions over the limits are rejections of it."""
     shows_retrieved: bool = False
     """Whether its lessons show what the exam's retrieved arm shows, so that `retrieve.k` decides them too."""
+    uses_instructions: bool = False
+    """Whether it mixes in general instructions."""
 
 
 METHODS: Mapping[str, Method] = {
     "sft": Method(sft.make),
     "rag-sft": Method(rag_sft.make, shows_retrieved=True),
     "raft": Method(raft.make),
+    "dap": Method(dap.make, from_questions=False, uses_instructions=True),
 }

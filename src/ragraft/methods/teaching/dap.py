@@ -1,0 +1,154 @@
+"""DAP: continued pretraining on the documents, as reading-comprehension texts or as they are.
+
+General instructions are mixed in. The documents of a few clusters are kept out; their text is the validation side.
+Knows documents; asks no question.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ragraft.errors import InputError
+from ragraft.methods.domain_words import DomainWords
+from ragraft.methods.hold_out import hold_out
+from ragraft.methods.instructions import Instruction
+from ragraft.methods.raft import Made
+from ragraft.methods.reading_data import load_reading
+from ragraft.methods.reading_texts import ReadingMaker, passages, titled
+from ragraft.methods.teaching.materials import Lot, Materials, general, plain_text
+from ragraft.records import Document, ExamQuestion, Rejected
+
+LEAST = 10_000_000
+"""Tokens below which continued pretraining rarely brings anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    name: str
+    text: str
+    tokens: int
+    kinds: tuple[str, ...] = ()
+    """Kinds of its tasks."""
+
+
+def make(
+    materials: Materials, questions: Sequence[ExamQuestion], *, side: Literal["train", "validation"], copies: int
+) -> Lot:
+    """Every document once a copy, with other tasks and other instructions; the validation side is what was kept out.
+
+    Raises InputError where there is too little text and nothing says to go on.
+    """
+    settings = materials.own["dap"]
+    documents = list(materials.documents())
+    held = hold_out(documents, settings["held_out"], seed=settings["seed"])
+    count = materials.builder.tokenizer.count
+    room = min(settings["row_tokens"], materials.builder.max_tokens) - 1  # the token that opens a text
+    if side == "validation":
+        kept_out = [document for document in documents if document.id in held]
+        return Lot([plain_text(one.name, one.text) for one in _raw(kept_out, count, room)])
+    learned = [document for document in documents if document.id not in held]
+    write = _writer(learned, settings, count, room)
+    share = settings["general"] if settings["form"] == "reading" else settings["replay"] / (1 - settings["replay"])
+    pool = _Pool(materials, settings["seed"])
+    made: list[Made] = []
+    facts: Counter[str] = Counter()
+    for copy in range(copies):
+        texts = list(write(copy))
+        tokens = sum(one.tokens for one in texts)
+        if copy == 0:
+            _refuse_too_little(tokens, force=settings["force"])
+        made += [plain_text(f"{one.name}~{copy}", one.text, copy=copy) for one in texts]
+        made += pool.take(round(share * tokens), copy)
+        facts.update(Counter(f"tasks, {kind}" for one in texts for kind in one.kinds))
+        facts["text tokens"] += tokens
+        facts["general tokens wanted"] += round(share * tokens)
+    told = {
+        "documents learned": len(learned),
+        "documents kept out": len(held),
+        **dict(sorted(facts.items())),
+        "general tokens": pool.tokens,
+        **_warning(facts["text tokens"] // copies, pool.tokens, facts["general tokens wanted"]),
+    }
+    return Lot(made, pool.rejected, told)
+
+
+def _writer(
+    documents: Sequence[Document], settings: Mapping[str, Any], count: Callable[[str], int], room: int
+) -> Callable[[int], Iterator[_Text]]:
+    """Makes the texts of a copy."""
+    if settings["form"] == "raw":
+        return lambda copy: _raw(documents, count, room)
+    terms = DomainWords((document.text for document in documents), count)
+    maker = ReadingMaker(load_reading(settings["language"]), terms, count, room)
+
+    def write(copy: int) -> Iterator[_Text]:
+        for document in documents:
+            for one in maker.texts(document, seed=f"{settings['seed']}.{copy}"):
+                yield _Text(one.passage.id, one.text, count(one.text), one.kinds)
+
+    return write
+
+
+def _raw(documents: Sequence[Document], count: Callable[[str], int], room: int) -> Iterator[_Text]:
+    """The documents' own text, each part under its title where that fits."""
+    for document in documents:
+        for passage in passages(document, count, room):
+            shown = titled(passage)
+            text = shown if count(shown) <= room else passage.text
+            yield _Text(passage.id, text, count(text))
+
+
+class _Pool:
+    """The general instructions, drawn one after another; another copy gets others while there are any."""
+
+    def __init__(self, materials: Materials, seed: int) -> None:
+        self._builder = materials.builder
+        self._rows: list[Instruction] = random.Random(f"{seed}|general").sample(
+            materials.instructions, len(materials.instructions)
+        )
+        self._next = 0
+        self.tokens = 0
+        self.rejected: list[Rejected] = []
+
+    def take(self, tokens: int, copy: int) -> list[Made]:
+        """Lessons of so many tokens, or of all instructions once."""
+        taken: list[Made] = []
+        wanted = self.tokens + tokens
+        for _ in range(len(self._rows)):
+            if self.tokens >= wanted:
+                break
+            row = self._rows[self._next % len(self._rows)]
+            self._next += 1
+            lesson = general(row, self._builder, copy=copy)
+            if isinstance(lesson, Rejected):
+                self.rejected += [lesson] if lesson not in self.rejected else []
+                continue
+            taken.append(lesson)
+            self.tokens += self._builder.tokenizer.count_prompt(row.prompt) + self._builder.tokenizer.count(row.answer)
+        return taken
+
+
+def _refuse_too_little(tokens: int, *, force: bool) -> None:
+    if tokens < LEAST and not force:
+        raise InputError(
+            f"Too little text for dap: the documents make {tokens:,} tokens, and continued pretraining on fewer than "
+            f"{LEAST:,} mostly costs more than it brings; leave dap out of train.method, add documents of the field "
+            "(dap.form: reading stretches them), or set dap.force=true to go on"
+        )
+
+
+def _warning(text: int, taken: int, wanted: int) -> dict[str, str]:
+    """What the user should know of what was made."""
+    found = []
+    if text < LEAST:
+        found.append(f"dap learns from {text:,} tokens, fewer than the {LEAST:,} from which it mostly pays")
+    if taken < wanted / 2:
+        found.append(
+            f"only {taken:,} of {wanted:,} wanted tokens of general instructions are there; name more under "
+            "instructions"
+        )
+    return {"warning": "; ".join(found)} if found else {}
