@@ -264,15 +264,15 @@ def test_no_validation_side_is_no_loss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "tuning", "rate", "rank"),
-    [(135_000_000, "full", 5e-5, 256), (1_000_000_000, "full", 5e-5, 256), (7_000_000_000, "lora", 2e-4, 256)],
+    ("parameters", "tuning", "rate"),
+    [(135_000_000, "full", 5e-5), (1_000_000_000, "full", 5e-5), (7_000_000_000, "lora", 2e-4)],
 )
 def test_dap_tunes_all_of_a_small_model_and_adapters_of_a_large_one(
-    tmp_path: Path, parameters: int, tuning: str, rate: float, rank: int
+    tmp_path: Path, parameters: int, tuning: str, rate: float
 ) -> None:
     bring(tmp_path, Fakes(parameters=parameters), method="dap")
     found = Folder(tmp_path / "checkpoint" / "01-dap").read_json("job.json")
-    assert (found["tuning"], found["learning_rate"], found["rank"], found["batch"]) == (tuning, rate, rank, 16)
+    assert (found["tuning"], found["learning_rate"], found["rank"], found["batch"]) == (tuning, rate, 256, 16)
 
 
 @pytest.mark.parametrize(("parameters", "rate"), [(3_000_000_000, 2e-5), (8_000_000_000, 1e-5), (70_000_000_000, 5e-6)])

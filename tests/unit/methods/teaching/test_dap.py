@@ -40,14 +40,12 @@ WORDS = [
 
 def documents(count: int = 60) -> list[Document]:
     draw = random.Random(1)
-    return [
-        Document(
-            f"d{n}",
-            f"Care of tower {n}",
-            " ".join(f"Tower {n} {' '.join(draw.choices(WORDS, k=9))}. However, {' '.join(draw.choices(WORDS, k=8))}." for _ in range(6)),
-        )
-        for n in range(count)
-    ]  # fmt: skip
+
+    def pair(n: int) -> str:
+        first, second = (" ".join(draw.choices(WORDS, k=size)) for size in (9, 8))
+        return f"Tower {n} {first}. However, {second}."
+
+    return [Document(f"d{n}", f"Care of tower {n}", " ".join(pair(n) for _ in range(6))) for n in range(count)]
 
 
 def instructions(count: int = 40, words: int = 30) -> list[Instruction]:
