@@ -9,8 +9,9 @@ from ragraft.errors import BackendError, ConfigError, InputError, SourceError
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
-from ragraft.pipeline.general import read_general, read_general_text
+from ragraft.pipeline.general import read_general
 from ragraft.pipeline.table import questions_of
+from ragraft.pipeline.texts import read_general_text
 from ragraft.workspace import Exam
 
 SHOWN = 5

@@ -1,4 +1,4 @@
-"""General instructions and general text, from where the config says: a file, a set on the hub, or ragraft's own."""
+"""General instructions, from where the config says: a file, or a set on the hub."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from pathlib import Path
 
 from ragraft.config import Config
 from ragraft.errors import InputError
-from ragraft.methods.bits_per_byte import Sample
-from ragraft.methods.general_text import general_samples
 from ragraft.methods.instructions import Instruction, instruction_from_row, read_instructions
 from ragraft.methods.teaching.table import METHODS
 from ragraft.workspace import hash_file
-
-PIECE = 2000
-"""Characters, about, of a piece of the user's general text that counts as one observation."""
 
 
 def uses_instructions(config: Config) -> bool:
@@ -38,37 +33,11 @@ def general_identity(config: Config) -> str | None:
     source = config.instructions
     if source is None or not uses_instructions(config):
         return None
-    return source if source.startswith("hf:") else hash_file(_existing(Path(source), "instructions"))
-
-
-def read_general_text(config: Config) -> list[Sample]:
-    """The text on which it is measured what a model still predicts beside its field."""
-    file = config.evaluate.general_text
-    if file is None:
-        return general_samples()
-    try:
-        text = _existing(file, "evaluate.general_text").read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"evaluate.general_text: {file} is no UTF-8 text; save it as plain text") from None
-    pieces: list[str] = []
-    for paragraph in filter(str.strip, text.split("\n\n")):
-        if pieces and len(pieces[-1]) + len(paragraph) < PIECE:
-            pieces[-1] += f"\n\n{paragraph}"
-        else:
-            pieces.append(paragraph)
-    if not pieces:
-        raise InputError(f"evaluate.general_text: {file} is empty; name a file with some pages of general text")
-    return [Sample(f"{file.name} {number}", piece, str(number)) for number, piece in enumerate(pieces, 1)]
-
-
-def general_text_identity(config: Config) -> str | None:
-    """Changes when the user's own general text does."""
-    file = config.evaluate.general_text
-    return hash_file(_existing(file, "evaluate.general_text")) if file else None
+    return source if source.startswith("hf:") else hash_file(existing(Path(source), "instructions"))
 
 
 def _from_file(file: Path) -> Iterator[Instruction]:
-    with _existing(file, "instructions").open(encoding="utf-8") as lines:
+    with existing(file, "instructions").open(encoding="utf-8") as lines:
         try:
             yield from read_instructions(lines, str(file))
         except UnicodeDecodeError:
@@ -96,7 +65,7 @@ def _from_parquet(file: Path) -> Iterator[Instruction]:
                 yield instruction_from_row(row, f"{file.name} row {number}", default_id=f"{file.stem}-{number}")
 
 
-def _existing(file: Path, key: str) -> Path:
+def existing(file: Path, key: str) -> Path:
     if not file.is_file():
         raise InputError(f"{key}: no file {file}; check the path, which is relative to the YAML")
     return file

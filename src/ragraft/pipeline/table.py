@@ -11,8 +11,9 @@ from typing import Any, Literal
 from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.pipeline.general import general_identity, general_text_identity, read_general, read_general_text
+from ragraft.pipeline.general import general_identity, read_general
 from ragraft.pipeline.passages import KeptPassages
+from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
 from ragraft.records import Passage
 from ragraft.workspace import (
     RETRIEVED,
@@ -195,36 +196,11 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         finder=finder(at, made.retrieved()),
         builder=builder(at),
         scorers={name: at.backends.scorer(model) for name, model in models.items()} if settings.forgetting else None,
-        texts=_texts(at) if side == "exam" else None,
+        texts=text_fit(at.config, at.made, at.backends) if side == "exam" else None,
         out=out,
         side=side,
         made=made.questions(),
     )
-
-
-def _texts(at: At) -> Any:
-    """What a chain with dap is measured on beside the exam; None for others."""
-    if "dap" not in at.config.train.method:
-        return None
-    from ragraft.methods.bits_per_byte import Sample
-    from ragraft.methods.hold_out import hold_out
-    from ragraft.methods.text_fit import BASE, GENERAL, HELD_OUT, TextFit
-
-    documents = list(Corpus(at.made["ingest"]).documents())
-    held = hold_out(documents, at.config.dap.held_out, seed=at.config.dap.seed)
-    unseen = [Sample(one.id, one.text, held[one.id]) for one in documents if one.id in held]
-    models = {BASE: at.config.model} | {
-        name: str(step.path) for name, step in Checkpoint(at.made["train"]).steps().items()
-    }
-    return TextFit(
-        {HELD_OUT: unseen, GENERAL: read_general_text(at.config)},
-        {name: at.backends.scorer(model) for name, model in models.items()},
-    )
-
-
-def _text_settings(config: Config) -> list[Any]:
-    """What decides which texts are measured on."""
-    return [config.dap.held_out, config.dap.seed] if "dap" in config.train.method else []
 
 
 def _report(at: At, out: Folder) -> object:
@@ -402,7 +378,7 @@ TABLE: tuple[Stage, ...] = (
             config.prompt,
             config.retrieve,
             config.synthesize,
-            *_text_settings(config),
+            *text_settings(config),
         ],
         identity=lambda at: [_model(at), _retrieved(at), general_text_identity(at.config)],
         run=_evaluate,

@@ -11,9 +11,8 @@ import pytest
 
 from ragraft.config import Config, load_config
 from ragraft.errors import InputError
-from ragraft.methods.general_text import general_samples
 from ragraft.models import sources
-from ragraft.pipeline.general import general_identity, read_general, read_general_text
+from ragraft.pipeline.general import general_identity, read_general
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -80,17 +79,3 @@ def test_a_set_of_the_hub_is_its_train_rows(
     assert (asked[0]["repo"], asked[0]["repo_type"], asked[0]["revision"]) == ("some/chats", "dataset", "v1")
     assert asked[0]["allow_patterns"] == list(sources.ROWS)
     assert general_identity(found) == "hf:some/chats@v1"
-
-
-def test_general_text_is_ours_or_the_users_file_in_pieces(make_site: MakeSite) -> None:
-    site = make_site()
-    assert read_general_text(config(site)) == general_samples()
-    (site.folder / "own.txt").write_text("\n\n".join(f"{n} ".ljust(700, "x") for n in range(7)), encoding="utf-8")
-    pieces = read_general_text(config(site, "evaluate.general_text=own.txt"))
-    assert [piece.text[0] for piece in pieces] == ["0", "2", "4", "6"]
-    assert len({piece.cluster for piece in pieces}) == 4
-    (site.folder / "none.txt").write_text(" \n\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"none\.txt is empty; "):
-        read_general_text(config(site, "evaluate.general_text=none.txt"))
-    with pytest.raises(InputError, match=r"^evaluate\.general_text: no file "):
-        read_general_text(config(site, "evaluate.general_text=missing.txt"))
