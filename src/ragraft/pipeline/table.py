@@ -382,7 +382,7 @@ TABLE: tuple[Stage, ...] = (
         ],
         identity=lambda at: [_model(at), _retrieved(at), general_text_identity(at.config)],
         run=_evaluate,
-        version=3,
+        version=4,
     ),
     Stage(
         name="report",

@@ -1,7 +1,8 @@
 """Whether a text that is still being written quotes only what stands in its sources. Knows texts; knows no tokens.
 
 A quotation that opens a line below the first is copied from a source, from one word's border to another's, and the
-number in brackets behind it is the number of a source that holds it. All else is free.
+number in brackets behind it is the number of a source that holds it. Where sources hold what the first line says behind
+its colon, only those are quoted. All else is free.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 QUOTE = '"'
-# Further than this from an open quotation's beginning no continuation is looked for.
+# So far an open quotation's continuation is looked ahead.
 AHEAD = 40
 _OPENING = re.compile(r"\n[ \t]*\"")
+_SAID = re.compile(r"[^\n:]*:[ \t]*([^\n]*\w)")
+
+Numbered = Sequence[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,72 +29,85 @@ class Quoting:
     def allows(self, text: str) -> bool:
         """Whether a text could still become one that quotes only its sources."""
         found = _OPENING.search(text)
-        return found is None or self._open(text[found.end() :])
+        return found is None or _open(text[found.end() :], self._quotable(text))
 
     def ends(self, text: str) -> bool:
-        """Whether a text that quotes may end here: no quotation is left open."""
+        """Whether a text may end here: no quotation is left open, or without its number."""
         found = _OPENING.search(text)
-        return found is None or self._closed(text[found.end() :])
+        return found is None or _closed(text[found.end() :], self._quotable(text))
 
     def onward(self, text: str) -> list[str]:
-        """What could stand next in an open quotation: its end, or its source's own words."""
+        """What could stand next in an open quotation: its source's own words, or its end."""
         found = _OPENING.search(text)
-        begun = self._unfinished(text[found.end() :]) if found else None
+        quotable = self._quotable(text)
+        begun = _unfinished(text[found.end() :], quotable) if found else None
         if begun is None:
             return []
-        places = [(source, place) for source in self.sources for place in _places(begun, source)]
+        places = [(source, place) for _, source in quotable for place in _places(begun, source)]
         further = [source[place + len(begun) : place + len(begun) + AHEAD] for source, place in places]
         return [*dict.fromkeys(words for words in further if words), f"{QUOTE} ["]
 
-    def _stands(self, words: str) -> bool:
-        return any(next(_places(words, source), None) is not None for source in self.sources)
+    def _quotable(self, text: str) -> Numbered:
+        """The sources that hold what the first line says; all where none does."""
+        numbered = list(enumerate(self.sources, 1))
+        said = _SAID.match(text)
+        holding = [(n, source) for n, source in numbered if said and said[1].casefold() in source.casefold()]
+        return holding or numbered
 
-    def _open(self, rest: str) -> bool:
-        """`rest` stands behind an opening mark: a source's words so far, or a closed quotation and what may follow."""
-        if self._stands(rest):
+
+def _open(rest: str, sources: Numbered) -> bool:
+    """`rest` stands behind an opening mark: a source's words so far, or a closed quotation and what may follow."""
+    if _stands(rest, sources):
+        return True
+    return any(_follows(rest[end + 1 :], numbers, sources) for end, numbers in _ends_of(rest, sources))
+
+
+def _follows(behind: str, numbers: Sequence[int], sources: Numbered) -> bool:
+    """Whether this may stand behind a quotation of the sources with these numbers."""
+    for mark in (f" [{number}]" for number in numbers):
+        if mark.startswith(behind):
             return True
-        return any(self._follows(rest[end + 1 :], numbers) for end, numbers in self._ends_of(rest))
+        if behind.startswith(mark):
+            more = behind[len(mark) :].lstrip(" ")
+            return not more.startswith(QUOTE) or _open(more[1:], sources)
+    return False
 
-    def _closed(self, rest: str) -> bool:
-        for end, numbers in self._ends_of(rest):
-            behind = rest[end + 1 :]
-            cited = next((f" [{n}]" for n in numbers if behind.startswith(f" [{n}]")), None)
-            if cited is None:
-                continue
+
+def _closed(rest: str, sources: Numbered) -> bool:
+    """Whether the quotation that `rest` stands in, and each behind it, is whole and has its number."""
+    for end, numbers in _ends_of(rest, sources):
+        behind = rest[end + 1 :]
+        cited = next((f" [{n}]" for n in numbers if behind.startswith(f" [{n}]")), None)
+        if cited is not None:
             more = behind[len(cited) :].lstrip()
-            if not more.startswith(QUOTE) or self._closed(more[1:]):
+            if not more.startswith(QUOTE) or _closed(more[1:], sources):
                 return True
-        return False
+    return False
 
-    def _follows(self, behind: str, numbers: Sequence[int]) -> bool:
-        """Whether this may stand behind a quotation of the sources with these numbers."""
-        for mark in (f" [{number}]" for number in numbers):
-            if mark.startswith(behind):
-                return True
-            if behind.startswith(mark):
-                more = behind[len(mark) :].lstrip(" ")
-                return not more.startswith(QUOTE) or self._open(more[1:])
-        return False
 
-    def _ends_of(self, rest: str) -> Iterator[tuple[int, list[int]]]:
-        """Each mark that may close the quotation, and the numbers of the sources that hold it."""
-        for found in re.finditer(QUOTE, rest):
-            quoted = rest[: found.start()]
-            numbers = [n for n, source in enumerate(self.sources, 1) if _whole(quoted, source)]
-            if numbers:
-                yield found.start(), numbers
+def _unfinished(rest: str, sources: Numbered) -> str | None:
+    """The words of the last quotation, if it is still open."""
+    if _stands(rest, sources):
+        return rest
+    for end, numbers in _ends_of(rest, sources):
+        behind = rest[end + 1 :]
+        for mark in (f" [{n}]" for n in numbers):
+            more = behind[len(mark) :].lstrip(" ")
+            if behind.startswith(mark) and more.startswith(QUOTE):
+                return _unfinished(more[1:], sources)
+    return None
 
-    def _unfinished(self, rest: str) -> str | None:
-        """The words of the last quotation, if it is still open."""
-        if self._stands(rest):
-            return rest
-        for end, numbers in self._ends_of(rest):
-            behind = rest[end + 1 :]
-            for mark in (f" [{n}]" for n in numbers):
-                more = behind[len(mark) :].lstrip(" ")
-                if behind.startswith(mark) and more.startswith(QUOTE):
-                    return self._unfinished(more[1:])
-        return None
+
+def _ends_of(rest: str, sources: Numbered) -> Iterator[tuple[int, list[int]]]:
+    """Each mark that may close the quotation, and the numbers of the sources that hold it."""
+    for found in re.finditer(QUOTE, rest):
+        numbers = [number for number, source in sources if _whole(rest[: found.start()], source)]
+        if numbers:
+            yield found.start(), numbers
+
+
+def _stands(words: str, sources: Numbered) -> bool:
+    return any(next(_places(words, source), None) is not None for _, source in sources)
 
 
 def _places(words: str, source: str) -> Iterator[int]:

@@ -43,6 +43,15 @@ def test_only_what_stands_in_a_source_is_quoted(text: str, allowed: bool, may_en
     assert QUOTING.ends(text) is may_end
 
 
+def test_what_holds_the_answer_is_quoted_where_any_does() -> None:
+    assert QUOTING.allows('Answer: two lights\n"It has')
+    assert not QUOTING.allows('Answer: two lights\n"two piers')
+    assert QUOTING.allows('Answer: Two piers.\n"two piers')
+    assert not QUOTING.allows('Answer: Two piers.\n"two lights')
+    assert QUOTING.allows('Answer: three\n"two piers')
+    assert QUOTING.allows('Answer: three\n"two lights')
+
+
 def test_without_sources_nothing_is_quoted() -> None:
     assert not Quoting(()).allows('Answer: two\n"')
     assert Quoting(()).allows("Answer: two\n")
