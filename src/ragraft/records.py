@@ -206,6 +206,9 @@ class Lesson:
     RAFT's the same documents in the same order."""
     copy: int = 0
     """Which of the question's lessons this is; epochs take the copies in turn."""
+    part: str = ""
+    """Lessons of a named part fill no optimizer steps of their own: they are dealt over those that the others fill, by
+    learned tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +284,11 @@ def question_to_row(question: Question) -> dict[str, Any]:
     """A Question as a row of a questions file: what it needs, and what it has beside that."""
     needed = ("id", "question", "answers")
     return {key: value for key, value in to_json(question).items() if value or key in needed}
+
+
+def lesson_to_row(lesson: Lesson) -> dict[str, Any]:
+    """A Lesson as a row of lessons.jsonl; only those of a named part say so."""
+    return {key: value for key, value in to_json(lesson).items() if key != "part" or value}
 
 
 def passage_from_json(row: Mapping[str, Any]) -> Passage:

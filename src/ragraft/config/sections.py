@@ -161,6 +161,7 @@ class GenerateConfig(Section):
 
 
 QuestionSource = Literal["given", "mine", "generate"]
+Share = Annotated[float, Field(ge=0)]
 
 
 class SynthesizeConfig(Section):
@@ -242,6 +243,22 @@ class DapConfig(Section):
     """Go on where there is too little text."""
     seed: int = 0
     """Seed of the documents kept out, and of every draw."""
+
+
+class HybridConfig(Section):
+    ratio: tuple[Share, Share, Share] = (60, 15, 25)
+    """Learned tokens of raft's lessons, of questions without documents, and of general instructions, in any unit."""
+    with_documents: float = Field(0.3, ge=0, le=1)
+    """Share of the general instructions that are on documents, answered by the base model."""
+    seed: int = 0
+    """Seed of what is drawn beside raft's lessons."""
+
+    @field_validator("ratio")
+    @classmethod
+    def _has_context(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if value[0] == 0:
+            raise ValueError("its first number is that of raft's lessons, and must be above 0")
+        return value
 
 
 ModelArm = Literal["base", "base-fewshot", "tuned"]

@@ -9,7 +9,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 
 from ragraft.config.sections import Section
 
-MethodName = Literal["sft", "rag-sft", "raft", "dap"]
+MethodName = Literal["sft", "rag-sft", "raft", "dap", "hybrid"]
 OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "dap": {"tuning": "auto", "rank": 256, "batch": 16, "warmup": 0.05, "epochs": 2.0},
 }

@@ -15,6 +15,7 @@ from ragraft.config.sections import (
     EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
+    HybridConfig,
     IndexConfig,
     IngestConfig,
     PromptConfig,
@@ -61,7 +62,7 @@ class Config(Section):
     embedder: str = DEFAULT_EMBEDDER
     """The embedding model, a source like model; or hashing, which needs no model."""
     instructions: str | None = None
-    """General chats that dap mixes in: a JSONL file of {"messages": [...]}, or hf:ORG/NAME[@revision]."""
+    """General chats that dap and hybrid mix in: a JSONL file of {"messages": [...]}, or hf:ORG/NAME[@revision]."""
     endpoint: EndpointConfig = EndpointConfig()
     ingest: IngestConfig = IngestConfig()
     index: IndexConfig = IndexConfig()
@@ -70,6 +71,7 @@ class Config(Section):
     examine: ExamineConfig = ExamineConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()
     dap: DapConfig = DapConfig()
+    hybrid: HybridConfig = HybridConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()

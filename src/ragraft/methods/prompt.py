@@ -98,9 +98,13 @@ class PromptBuilder:
 
 def user_turn(question: str, passages: Sequence[Passage]) -> str:
     """Numbered documents, a blank line, the question."""
+    return documents_part(passages) + question_part(question)
+
+
+def documents_part(passages: Sequence[Passage]) -> str:
+    """The numbered documents and the blank line below; nothing where there are none."""
     shown = [f"[{number}] {passage.title}\n{passage.text}" for number, passage in enumerate(passages, 1)]
-    documents = "Documents:\n\n" + "\n\n".join(shown) + "\n\n" if shown else ""
-    return documents + question_part(question)
+    return "Documents:\n\n" + "\n\n".join(shown) + "\n\n" if shown else ""
 
 
 def question_part(question: str) -> str:

@@ -153,6 +153,17 @@ def save_merged(model: str, target: Path) -> None:
     tokenizer.tokenizer.save_pretrained(target)
 
 
+def free_memory() -> None:
+    """Give back the memory of models that nobody holds any more, an accelerator's too."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def identify(model: str) -> str:
     """What changes when a model's answers would: the identity of its base and of all weights tuned on it."""
     source, chain = base_of(model)

@@ -34,6 +34,10 @@ class Meter:
     tokens: int = 0
     """Read and written; a beginning that a batch shares counts once."""
 
+    def clear(self) -> None:
+        """Begin at nothing."""
+        self.answered, self.seconds, self.tokens = 0, 0.0, 0
+
     def saw(self, prompts: Sequence[Prompt], completions: Sequence[Completion], seconds: float) -> None:
         """Count one batch."""
         shared = sum(len(turns[0].content) for turns in _common_turns(prompts)) / CHARACTERS
@@ -78,6 +82,10 @@ class KeptAnswers:
             self._folder.write_json(name, [to_json(row) for row in scorer.score(prompts, texts)])
             kept = self._folder.read_json(name)
         return [LogProbs(*(tuple(row[key]) for key in ("token_ids", "values"))) for row in kept]
+
+    def close(self) -> bool:
+        """Let go of the model; says whether it was open."""
+        return self.__dict__.pop("_model", None) is not None
 
     def _kept(self, name: str) -> list[dict[str, Any]] | None:
         """The batch's answers; None where there are none yet, or where the disk has damaged them."""

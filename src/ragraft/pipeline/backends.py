@@ -136,6 +136,14 @@ class ConfiguredBackends:
             identity, KeptAnswers(self._answers, identity, lambda: kind(model), self.meter)
         )
 
+    def close_models(self) -> None:
+        """Let go of every model that was opened for answers, and of what they took; one that is needed is reopened."""
+        self.meter.clear()
+        if any([kept.close() for kept in self._opened.values()]):
+            from ragraft.models.load import free_memory
+
+            free_memory()
+
     def _remote(self, model: str) -> Generator:
         """A model behind the configured endpoint; without its URL, an error and no request."""
         settings = self._config.endpoint

@@ -116,7 +116,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("retrievers", lambda config: config.retrieve.retriever, CONTEXTS),
         _named("rerankers", lambda config: (config.retrieve.reranker or "").partition("@")[0]),
     ),
-    "synthesize": (_general,),
+    "synthesize": (_general, _named("generators", lambda config: config.evaluate.generator)),
     "train": (
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),

@@ -123,7 +123,7 @@ def _synthesize(at: At, out: Folder) -> object:
     check_askable(exam, prompts)
     made = _make_questions(at, out)
     passages = made.retrieved()
-    return synthesize(
+    written = synthesize(
         Corpus(at.made["ingest"]),
         Index(at.made["index"]),
         exam,
@@ -134,9 +134,19 @@ def _synthesize(at: At, out: Folder) -> object:
         finders=Finders(candidates=finder(at, passages, reranked=False), shown=finder(at, passages)),
         builder=prompts,
         instructions=read_general(config),
+        base=at.backends.generator(config.model) if _asks_base(config) else None,
         out=out,
         made=made.questions(),
     )
+    at.backends.close_models()  # training is a process of its own, and needs the memory
+    return written
+
+
+def _asks_base(config: Config) -> bool:
+    """Whether the base model's own answers are learned from."""
+    from ragraft.methods.teaching.table import METHODS
+
+    return any(METHODS[method].asks_base for method in config.train.method)
 
 
 def _make_questions(at: At, out: Folder) -> MadeQuestions:
@@ -289,7 +299,8 @@ def _lesson_settings(config: Config) -> list[Any]:
     k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
     # What decides answers alone changes no lesson.
     prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above", "copy_quotes"})
-    return [config.synthesize, prompt, list(methods), own, k]
+    asked = [config.evaluate.generator] if _asks_base(config) else []
+    return [config.synthesize, prompt, list(methods), own, k, *asked]
 
 
 def _training_settings(config: Config) -> list[Any]:

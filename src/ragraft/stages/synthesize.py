@@ -20,7 +20,8 @@ from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
 from ragraft.methods.teaching.table import METHODS, Method
-from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, to_json
+from ragraft.ports import Generator
+from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, lesson_to_row, to_json
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, step_folder
 
 SUMMED = ("lessons", "validation lessons", "tokens")
@@ -48,13 +49,14 @@ def synthesize(
     finders: Finders,
     builder: PromptBuilder,
     instructions: Sequence[Instruction] = (),
+    base: Generator | None = None,
     out: Folder,
     made: Sequence[ExamQuestion] = (),
 ) -> Lessons:
     """Lessons of the train side, and of the validation side for the validation loss, by each of `methods` in order.
 
-    `methods` holds the section of the YAML that is a method's own, where it has one; `made` are the questions that a
-    machine made for lessons, on their sides.
+    `methods` holds the section of the YAML that is a method's own, where it has one; `base` is the model that some ask,
+    and `made` are the questions that a machine made for lessons, on their sides.
     """
     materials = Materials(
         chunks={c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()},
@@ -64,6 +66,7 @@ def synthesize(
         builder=builder,
         plan=_plan(settings, prompt, retrieve),
         instructions=instructions,
+        base=base,
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
     sides = _Sides(exam, settings, made)
@@ -122,8 +125,8 @@ def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> 
     out.write_jsonl("rejected.jsonl", map(to_json, rejected))
     if not train.made:
         raise _nothing_made(sides.train, train.rejected, out)
-    out.write_jsonl("lessons.jsonl", (to_json(made.lesson) for made in train.made))
-    out.write_jsonl("validation.jsonl", (to_json(made.lesson) for made in validation.made))
+    out.write_jsonl("lessons.jsonl", (lesson_to_row(made.lesson) for made in train.made))
+    out.write_jsonl("validation.jsonl", (lesson_to_row(made.lesson) for made in validation.made))
     counts = _counts(train, validation, rejected, materials.builder)
     out.write_json("counts.json", counts)
     return counts

@@ -6,9 +6,11 @@ Knows trees; knows no tensors.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ragraft.training.trees import Tree, split_tree
@@ -31,22 +33,52 @@ class Step:
     @property
     def learned(self) -> int:
         """Tokens that are learned."""
-        return sum(branch.learned for tree in self.trees for branch in tree.branches)
+        return sum(tree.learned for tree in self.trees)
 
 
 def plan_epochs(trees: Sequence[Tree], *, batch: int, epochs: float, seed: int) -> list[list[list[Tree]]]:
     """The trees of each epoch's steps, about `batch` questions a step; epoch e reads copy e mod the number of copies.
 
-    A tree is never torn over two steps. Of a fractional last epoch the first steps are kept, at least one.
+    A tree is never torn over two steps. Trees of named parts count for nothing there: they are dealt over the steps
+    that the others fill, so that each step has its share of each part.
+    Of a fractional last epoch the first steps are kept, at least one.
     """
     copies = sorted({tree.copy for tree in trees})
     plan = []
     for epoch in range(math.ceil(epochs)):
         pool = [tree for tree in trees if tree.copy == copies[epoch % len(copies)]]
-        random.Random(f"{seed}|{epoch}").shuffle(pool)
-        steps = _fill(pool, batch)
+        parts: dict[str, list[Tree]] = {}
+        for tree in pool:
+            parts.setdefault(tree.part, []).append(tree)
+        steps = _steps(parts, batch, f"{seed}|{epoch}")
         plan.append(steps[: max(1, round(min(1.0, epochs - epoch) * len(steps)))])
     return plan
+
+
+def _steps(parts: Mapping[str, Sequence[Tree]], batch: int, seed: str) -> list[list[Tree]]:
+    """The steps of one epoch, of the trees by part; the part without a name fills them as if there were no other."""
+    main = list(parts.get("", ()))
+    random.Random(seed).shuffle(main)
+    steps = _fill(main, batch)
+    wide = [sum(tree.learned for tree in step) for step in steps]
+    for part in sorted(filter(None, parts)):
+        trees = random.Random(f"{seed}|{part}").sample(parts[part], len(parts[part]))
+        for step, dealt in zip(steps, _deal(trees, wide), strict=True):
+            step += dealt
+    return steps
+
+
+def _deal(trees: Sequence[Tree], widths: Sequence[int]) -> list[list[Tree]]:
+    """The trees in order over places of these widths: each where the middle of its learned tokens falls."""
+    ends = list(itertools.accumulate(widths))
+    total = sum(tree.learned for tree in trees)
+    dealt: list[list[Tree]] = [[] for _ in widths]
+    before = 0
+    for tree in trees:
+        middle = (before + tree.learned / 2) / total * ends[-1]
+        dealt[bisect.bisect_left(ends, middle, hi=len(ends) - 1)].append(tree)
+        before += tree.learned
+    return dealt
 
 
 def _fill(pool: Sequence[Tree], batch: int) -> list[list[Tree]]:
@@ -63,7 +95,8 @@ def _fill(pool: Sequence[Tree], batch: int) -> list[list[Tree]]:
 
 
 def _questions(trees: Sequence[Tree]) -> int:
-    return sum(len(tree.branches) for tree in trees)
+    """Rows that count as questions: those of no named part."""
+    return sum(len(tree.branches) for tree in trees if not tree.part)
 
 
 def pack_step(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Row:
     copy: int = 0
     """Which variant of its lesson this is: epoch e reads copy e mod the number of copies."""
     weight: float = 1.0
+    part: str = ""
+    """Rows of a named part fill no steps: they are dealt over those that the others fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Tree:
     trunk: tuple[int, ...]
     branches: tuple[Branch, ...]
     copy: int = 0
+    part: str = ""
 
     @property
     def tokens(self) -> int:
@@ -65,6 +68,11 @@ class Tree:
     def row_tokens(self) -> int:
         """Tokens that its rows would hold, each by itself."""
         return sum(len(self.trunk) + len(branch.ids) for branch in self.branches)
+
+    @property
+    def learned(self) -> int:
+        """Tokens that are learned."""
+        return sum(branch.learned for branch in self.branches)
 
     @property
     def depth(self) -> int:
@@ -86,7 +94,7 @@ def read_rows(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Row
                 raise TrainingError(f"Lesson {data['id']} has {len(ids)} tokens, more than the window of {max_tokens}")
             if len(ids) <= learned_from:
                 raise TrainingError(f"Lesson {data['id']} is an empty text: there is nothing to learn")
-            more = {key: data[key] for key in ("group", "copy", "weight") if key in data}
+            more = {key: data[key] for key in ("group", "copy", "weight", "part") if key in data}
             rows.append(Row(ids, learned_from, **more))
     return rows
 
@@ -101,11 +109,11 @@ def render_lesson(lesson: Mapping[str, Any], tokenizer: ChatTokenizer) -> tuple[
 
 
 def grow_trees(rows: Iterable[Row]) -> list[Tree]:
-    """Trees of the rows, one a group and copy, in the order of each group's first row."""
-    groups: dict[tuple[int, str], list[Row]] = {}
+    """Trees of the rows, one a group, part and copy, in the order of each group's first row."""
+    groups: dict[tuple[int, str, str], list[Row]] = {}
     for number, row in enumerate(rows):
         key = row.group or f"\0{number}"
-        groups.setdefault((row.copy, key), []).append(row)
+        groups.setdefault((row.copy, row.part, key), []).append(row)
     return [_tree(members) for members in groups.values()]
 
 
@@ -119,14 +127,18 @@ def split_tree(tree: Tree, budget: int) -> list[Tree]:
         if parts[-1] and sum(len(one.ids) for one in parts[-1]) + len(branch.ids) > room:
             parts.append([])
         parts[-1].append(branch)
-    return [Tree(tree.trunk, tuple(part), tree.copy) for part in parts]
+    return [replace(tree, branches=tuple(part)) for part in parts]
 
 
 def unshared(tree: Tree) -> list[Tree]:
     """The tree's rows, each by itself."""
     cut = len(tree.trunk)
     return [
-        Tree((), (Branch((*tree.trunk, *branch.ids), cut + branch.answer_from, branch.weight),), tree.copy)
+        replace(
+            tree,
+            trunk=(),
+            branches=(Branch((*tree.trunk, *branch.ids), cut + branch.answer_from, branch.weight),),
+        )
         for branch in tree.branches
     ]
 
@@ -134,7 +146,7 @@ def unshared(tree: Tree) -> list[Tree]:
 def _tree(rows: Sequence[Row]) -> Tree:
     cut = _shared(rows) if len(rows) > 1 else 0
     branches = tuple(Branch(row.ids[cut:], row.answer_from - cut, row.weight) for row in rows)
-    return Tree(rows[0].ids[:cut], branches, rows[0].copy)
+    return Tree(rows[0].ids[:cut], branches, rows[0].copy, rows[0].part)
 
 
 def _shared(rows: Sequence[Row]) -> int:

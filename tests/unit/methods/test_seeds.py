@@ -7,13 +7,13 @@ from collections import Counter
 
 from ragraft.methods.format_rules import RULES
 from ragraft.methods.same_question import Wording, same_groups
-from ragraft.methods.seeds import Seed, load_seeds, seeds_for
-from ragraft.records import Message
+from ragraft.methods.seeds import Seed, asks_held_out, load_seeds, seeds_for
+from ragraft.records import Message, Prompt
 
 
 def test_there_are_enough_of_each_use_and_kind() -> None:
     uses = Counter(seed.use for seed in load_seeds())
-    assert uses == {"replay": 95, "probe": 40, "format": 48}
+    assert uses == {"replay": 95, "documents": 16, "probe": 40, "format": 48}
     replay, probe = (Counter(seed.kind for seed in seeds_for(use)) for use in ("replay", "probe"))
     assert len(replay) >= 12
     assert set(probe) <= set(replay)
@@ -28,17 +28,26 @@ def test_every_id_and_every_wording_stands_once() -> None:
 
 def test_what_is_trained_on_and_what_is_held_out_share_few_words() -> None:
     held_out = [*seeds_for("probe"), *seeds_for("format")]
+    learned = [*seeds_for("replay"), *seeds_for("documents")]
     alike = [
         (seed.id, other.id, likeness)
-        for seed, other in itertools.product(seeds_for("replay"), held_out)
+        for seed, other in itertools.product(learned, held_out)
         if (likeness := _likeness(seed, other)) > 0.7
     ]
     assert alike == []
 
 
-def test_format_seeds_alone_have_a_rule_and_each_rule_is_used() -> None:
+def test_seeds_of_a_form_alone_have_a_rule_and_each_rule_is_used() -> None:
+    assert all(seed.rule in RULES for seed in seeds_for("documents"))
     assert {seed.rule for seed in seeds_for("format")} == set(RULES)
     assert {seed.rule for use in ("replay", "probe") for seed in load_seeds() if seed.use == use} == {""}
+
+
+def test_what_forgetting_is_measured_on_is_known_however_it_is_written() -> None:
+    for seed in [*seeds_for("probe"), *seeds_for("format")]:
+        chat = (Message("user", f" {seed.prompt.upper()}\n"), Message("assistant", "x"), Message("user", "And now?"))
+        assert asks_held_out(Prompt(chat)), seed.id
+    assert not any(asks_held_out(seed.ask()) for seed in [*seeds_for("replay"), *seeds_for("documents")])
 
 
 def test_a_seed_is_asked_without_a_system_text() -> None:

@@ -19,9 +19,10 @@ from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConf
 from ragraft.errors import InputError
 from ragraft.methods.answer import parse
 from ragraft.methods.finders import Asking
+from ragraft.methods.instructions import Instruction
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.retrieve import open_retriever
-from ragraft.ports import Tokenizer
+from ragraft.ports import Generator, Tokenizer
 from ragraft.records import Chunk, Document, ExamQuestion, Lesson, Question, Side, to_json
 from ragraft.stages.synthesize import Finders, synthesize
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, LessonSet
@@ -79,6 +80,8 @@ class Site:
         *methods: str,
         prompt: PromptConfig = PROMPT,
         own: Mapping[str, Mapping[str, Any]] | None = None,
+        instructions: Sequence[Instruction] = (),
+        base: Generator | None = None,
         **settings: Any,
     ) -> Lessons:
         """Lessons of these methods."""
@@ -93,6 +96,8 @@ class Site:
             retrieve=RETRIEVE,
             finders=Finders(self.finder(), self.finder()),
             builder=self.builder(prompt),
+            instructions=instructions,
+            base=base,
             out=self.lessons,
         )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -126,3 +127,29 @@ def test_a_small_rest_joins_the_step_before() -> None:
         [len(step) for step in epoch] for epoch in plan_epochs(_trees([(0, [3])] * 10, 1), batch=4, epochs=1, seed=0)
     ]
     assert sizes == [4, 4, 2]
+
+
+@given(
+    shapes=SHAPES,
+    sizes=st.dictionaries(st.sampled_from(["a", "b"]), st.lists(st.integers(1, 30), max_size=40)),
+    batch=st.integers(1, 12),
+    epochs=st.sampled_from([1.0, 2.0, 2.5]),
+)
+def test_every_step_has_its_share_of_each_part_and_the_questions_it_had_without(
+    *, shapes: list[tuple[int, list[int]]], sizes: dict[str, list[int]], batch: int, epochs: float
+) -> None:
+    trees = _trees(shapes, 2)
+    beside = [
+        Tree((), (Branch((*range(size), 5000 + place), 1, 1.0),), copy, part)
+        for copy, (part, lengths) in itertools.product((0, 1), sizes.items())
+        for place, size in enumerate(lengths)
+    ]
+    alone = plan_epochs(trees, batch=batch, epochs=epochs, seed=0)
+    mixed = plan_epochs([*trees, *beside], batch=batch, epochs=epochs, seed=0)
+    assert [[[tree for tree in step if not tree.part] for step in steps] for steps in mixed] == alone
+    for steps, (part, lengths) in itertools.product(mixed[:2], sizes.items()):
+        dealt = [[tree.learned for tree in step if tree.part == part] for step in steps]
+        assert sorted(itertools.chain(*dealt)) == sorted(lengths)
+        wide = [sum(tree.learned for tree in step if not tree.part) for step in steps]
+        for own, width in zip(dealt, wide, strict=True):
+            assert abs(sum(own) - sum(lengths) * width / sum(wide)) <= max(lengths, default=0)

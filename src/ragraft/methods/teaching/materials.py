@@ -19,6 +19,8 @@ from ragraft.methods.grouping import group_parts
 from ragraft.methods.instructions import Instruction
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Part, Recipe, make_part, plan_kinds
+from ragraft.methods.seeds import asks_held_out
+from ragraft.ports import Generator
 from ragraft.records import Document, ExamQuestion, Lesson, Passage, Prompt, Rejected
 
 BATCH = 64
@@ -55,6 +57,8 @@ class Materials:
     plan: Plan
     instructions: Sequence[Instruction] = ()
     """General chats, where the chain uses any and the user named some."""
+    base: Generator | None = None
+    """The base model, opened when it is first asked; there where a method asks it."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method → the settings of its own section of the YAML, where it has one."""
 
@@ -168,7 +172,12 @@ def plain_text(name: str, text: str, *, copy: int = 0, group: str = "") -> Made:
 
 
 def general(instruction: Instruction, builder: PromptBuilder, *, copy: int = 0) -> Made | Rejected:
-    """A lesson of a general instruction, whole or not at all: only its answer is learned."""
+    """A lesson of a general instruction, whole or not at all: only its answer is learned.
+
+    What forgetting is measured on is never learned.
+    """
+    if asks_held_out(instruction.prompt):
+        return Rejected(instruction.id, "forgetting is measured on this instruction, so that it is never learned")
     tokens = builder.tokenizer.count_prompt(instruction.prompt) + builder.tokenizer.count(instruction.answer) + 1
     if tokens > builder.max_tokens:
         return Rejected(instruction.id, "the instruction doesn't fit into prompt.max_tokens", f"{tokens} tokens")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ragraft.methods.teaching import dap, raft, rag_sft, sft
+from ragraft.methods.teaching import dap, hybrid, raft, rag_sft, sft
 from ragraft.methods.teaching.materials import Make
 
 
@@ -23,6 +23,8 @@ class Method:
     """Whether its lessons show what the exam's retrieved arm shows, so that `retrieve.k` decides them too."""
     uses_instructions: bool = False
     """Whether it mixes in general instructions."""
+    asks_base: bool = False
+    """Whether the base model's own answers are among its lessons."""
 
 
 METHODS: Mapping[str, Method] = {
@@ -30,4 +32,5 @@ METHODS: Mapping[str, Method] = {
     "rag-sft": Method(rag_sft.make, shows_retrieved=True),
     "raft": Method(raft.make),
     "dap": Method(dap.make, from_questions=False, uses_instructions=True),
+    "hybrid": Method(hybrid.make, uses_instructions=True, asks_base=True),
 }
