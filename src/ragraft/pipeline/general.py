@@ -17,6 +17,11 @@ def uses_instructions(config: Config) -> bool:
     return config.instructions is not None and any(METHODS[name].uses_instructions for name in config.train.method)
 
 
+def asks_base(config: Config) -> bool:
+    """Whether the base model's own answers are among what the chain learns."""
+    return any(METHODS[name].asks_base for name in config.train.method)
+
+
 def read_general(config: Config) -> list[Instruction]:
     """The instructions that the chain mixes in; none where it uses none. Raises InputError with the faulty line."""
     source = config.instructions

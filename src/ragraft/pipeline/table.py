@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
+from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.pipeline.general import general_identity, read_general
+from ragraft.pipeline.general import asks_base, general_identity, read_general
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
 from ragraft.records import Passage
@@ -134,19 +135,12 @@ def _synthesize(at: At, out: Folder) -> object:
         finders=Finders(candidates=finder(at, passages, reranked=False), shown=finder(at, passages)),
         builder=prompts,
         instructions=read_general(config),
-        base=at.backends.generator(config.model) if _asks_base(config) else None,
+        base=at.backends.generator(config.model) if asks_base(config) else None,
         out=out,
         made=made.questions(),
     )
     at.backends.close_models()  # training is a process of its own, and needs the memory
     return written
-
-
-def _asks_base(config: Config) -> bool:
-    """Whether the base model's own answers are learned from."""
-    from ragraft.methods.teaching.table import METHODS
-
-    return any(METHODS[method].asks_base for method in config.train.method)
 
 
 def _make_questions(at: At, out: Folder) -> MadeQuestions:
@@ -292,15 +286,12 @@ def builder(at: At) -> Any:
 
 def _lesson_settings(config: Config) -> list[Any]:
     """What decides the lessons: how many passages the reader sees only where a method shows those."""
-    from ragraft.methods.teaching.table import METHODS
-
     methods = config.train.method
     own = {method: section.model_dump(mode="json") for method, section in config.lesson_settings().items()}
     k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
     # What decides answers alone changes no lesson.
     prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above", "copy_quotes"})
-    asked = [config.evaluate.generator] if _asks_base(config) else []
-    return [config.synthesize, prompt, list(methods), own, k, *asked]
+    return [config.synthesize, prompt, list(methods), own, k, *([config.evaluate.generator] * asks_base(config))]
 
 
 def _training_settings(config: Config) -> list[Any]:
