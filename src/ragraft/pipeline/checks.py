@@ -9,7 +9,7 @@ from ragraft.errors import BackendError, ConfigError, InputError, SourceError
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
-from ragraft.pipeline.general import read_general
+from ragraft.pipeline.general import asks_base, read_general
 from ragraft.pipeline.table import questions_of
 from ragraft.pipeline.texts import read_general_text
 from ragraft.workspace import Exam
@@ -116,7 +116,10 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("retrievers", lambda config: config.retrieve.retriever, CONTEXTS),
         _named("rerankers", lambda config: (config.retrieve.reranker or "").partition("@")[0]),
     ),
-    "synthesize": (_general, _named("generators", lambda config: config.evaluate.generator)),
+    "synthesize": (
+        _general,
+        _named("generators", lambda config: config.evaluate.generator if asks_base(config) else None),
+    ),
     "train": (
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),
