@@ -68,7 +68,7 @@ def test_instructions_on_documents_show_some_and_keep_their_form() -> None:
     assert {row.reason for row in found.rejected} == {
         "the base model's own answer doesn't keep the form that was asked for"
     }
-    ids = [one.id for one in [*found.kept, *found.rejected]]
+    ids = [*(one.id for one in found.kept), *(row.id for row in found.rejected)]
     assert len(set(ids)) == len(ids) == len(base.asked)
 
 
