@@ -159,10 +159,12 @@ def test_a_folder_without_a_tokenizer(copy: Path) -> None:
 )
 def test_facts_of_a_model(copy: Path, text: dict[str, Any], window: int) -> None:
     (copy / "config.json").write_text(json.dumps(text), encoding="utf-8")
+    weights = sum(tensor.numel() for file in copy.glob("*.safetensors") for tensor in load_file(file).values())
     assert model_facts(str(copy)) == {
         "source": str(copy),
         "path": str(copy),
         "identity": resolve(str(copy)).identity,
+        "parameters": pytest.approx(weights, rel=0.02),  # by the size of their files
         "window": window,
     }
 
