@@ -132,3 +132,10 @@ def test_the_public_names_are_those_that_are_there(module: ModuleType) -> None:
     assert listed == sorted(listed, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     assert own <= set(listed)
     assert all(hasattr(module, name) for name in listed)
+
+
+def test_naming_a_generator_loads_no_heavy_library() -> None:
+    """A run that finds nothing to do must end at once."""
+    look = "import sys, ragraft.pipeline, ragraft.backends.generators.transformers; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ragraft.backends.generators.choosing import Chooser
 from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
 from ragraft.models.load import open_model
 from ragraft.records import Completion, LogProbs, Prompt, Sampling
+
+if TYPE_CHECKING:
+    from ragraft.backends.generators.choosing import Chooser
 
 # A shorter common beginning isn't worth a forward pass of its own.
 SHORTEST_PREFIX = 32
@@ -110,6 +112,7 @@ class TransformersGenerator:
     def _decode(self, rows: list[list[int]], sampling: Sampling) -> list[list[tuple[int, float]]]:
         """Token ids and log-probabilities of each row's continuation, the ending token included."""
 
+        from ragraft.backends.generators.choosing import Chooser
         from ragraft.models.attention import shared_prefix
 
         choose = Chooser(sampling, self._tokenizer, ends=self._ends)
