@@ -10,7 +10,6 @@ several at a time calls from several threads.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import Any
 import httpx2
 import stamina
 
+from ragraft.backends.asking import BROKEN, bearer, hush_retries, may_pass, writable
 from ragraft.errors import BackendError
 from ragraft.records import Completion, Prompt, Sampling
 
@@ -27,8 +27,6 @@ KEY = "RAGRAFT_ENDPOINT_KEY"
 ATTEMPTS = 6
 LONGEST_WAIT = 60.0
 TIMEOUT = httpx2.Timeout(300.0, connect=10.0)
-BUSY = 429
-BROKEN = 500
 FORBIDDEN = (401, 403)
 TOLD = 200
 """Characters of the endpoint's own reason that are repeated."""
@@ -48,8 +46,7 @@ class OpenAiGenerator:
             raise BackendError(f"openai:{model} needs endpoint.url in the YAML; nothing is sent anywhere without it")
         self._model, self._body, self._transport = model, dict(body or {}), transport
         self._url = f"{url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
-        # Without a handler, each retry would be printed as the bare name of an event.
-        logging.getLogger("stamina").addHandler(logging.NullHandler())
+        hush_retries()
 
     @cached_property
     def _client(self) -> httpx2.Client:
@@ -76,7 +73,7 @@ class OpenAiGenerator:
                 on=_wait, attempts=ATTEMPTS, timeout=None, wait_initial=1.0, wait_max=LONGEST_WAIT
             ):
                 with attempt:
-                    answer = self._client.post(self._url, json=asked, headers=_headers())
+                    answer = self._client.post(self._url, json=asked, headers=bearer(KEY))
                     answer.raise_for_status()
         except httpx2.HTTPStatusError as error:
             answered = error.response
@@ -99,7 +96,7 @@ class OpenAiGenerator:
         if not isinstance(choice, dict) or not isinstance(message, dict):
             raise self._wrong("holds no message under choices")
         text = message.get("content")
-        if text is not None and not (isinstance(text, str) and _writable(text)):
+        if text is not None and not (isinstance(text, str) and writable(text)):
             raise self._wrong("holds a message whose content is no text")
         usage = data.get("usage")
         read, written = (_count(usage, key) for key in ("prompt_tokens", "completion_tokens"))
@@ -114,21 +111,12 @@ class OpenAiGenerator:
         return BackendError(f"The answer of {self._url} {what}; it must speak OpenAI's chat completions")
 
 
-def _headers() -> dict[str, str]:
-    """The key is read at each use, and kept nowhere."""
-    key = os.environ.get(KEY)
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
 def _wait(error: Exception) -> bool | float:
     """Whether asking again may help; the seconds, where the endpoint says when."""
-    if isinstance(error, httpx2.HTTPStatusError):
-        status = error.response.status_code
-        if status != BUSY and status < BROKEN:
-            return False
-        wished = error.response.headers.get("Retry-After", "")
-        return min(float(wished), LONGEST_WAIT) if wished.isdecimal() else True
-    return isinstance(error, httpx2.TransportError) and not isinstance(error, httpx2.UnsupportedProtocol)
+    if not may_pass(error):
+        return False
+    wished = error.response.headers.get("Retry-After", "") if isinstance(error, httpx2.HTTPStatusError) else ""
+    return min(float(wished), LONGEST_WAIT) if wished.isdecimal() else True
 
 
 def _reason(answer: httpx2.Response) -> str:
@@ -165,8 +153,3 @@ def _count(usage: Any, key: str) -> int:
     """Tokens that the endpoint counted; nothing where it counts none."""
     value = usage.get(key) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _writable(text: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON may hold halves of characters."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)

@@ -8,15 +8,14 @@ One list a question, in their order, best passage first; document_id, title and 
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import httpx2
 import stamina
 
+from ragraft.backends.asking import BROKEN, bearer, hush_retries, may_pass, writable
 from ragraft.errors import BackendError
 from ragraft.records import Passage
 
@@ -26,8 +25,6 @@ BATCH = 16
 ATTEMPTS = 4
 # A system that reranks on a CPU may think for a while over a batch.
 TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
-BUSY = 429
-BROKEN = 500
 
 
 class HttpRetriever:
@@ -35,13 +32,12 @@ class HttpRetriever:
 
     def __init__(self, url: str, transport: httpx2.BaseTransport | None = None) -> None:
         self._url, self._transport = url, transport
-        # Without a handler, each retry would be printed as the bare name of an event.
-        logging.getLogger("stamina").addHandler(logging.NullHandler())
+        hush_retries()
 
     def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:
         """The best `k` passages of each question; what the server sends beyond them is left out."""
         found: list[list[Passage]] = []
-        with httpx2.Client(headers=_headers(), timeout=TIMEOUT, transport=self._transport) as client:
+        with httpx2.Client(headers=bearer(TOKEN), timeout=TIMEOUT, transport=self._transport) as client:
             for start in range(0, len(questions), BATCH):
                 batch = list(questions[start : start + BATCH])
                 answer = self._ask(client, {"questions": batch, "k": k})
@@ -50,7 +46,7 @@ class HttpRetriever:
 
     def _ask(self, client: httpx2.Client, asked: dict[str, Any]) -> httpx2.Response:
         try:
-            for attempt in stamina.retry_context(on=_may_pass, attempts=ATTEMPTS, timeout=None, wait_initial=0.5):
+            for attempt in stamina.retry_context(on=may_pass, attempts=ATTEMPTS, timeout=None, wait_initial=0.5):
                 with attempt:
                     answer = client.post(self._url, json=asked)
                     answer.raise_for_status()
@@ -89,7 +85,7 @@ class HttpRetriever:
         for key, value in texts.items():
             if value is None and key in ("document_id", "title"):
                 texts[key] = ""
-            elif not isinstance(value, str) or not _writable(value) or (key in ("id", "text") and not value.strip()):
+            elif not isinstance(value, str) or not writable(value) or (key in ("id", "text") and not value.strip()):
                 raise self._wrong(f"holds a {where} whose {key} is no text")
         score = row.get("score")
         if score is not None and not (isinstance(score, int | float) and math.isfinite(score)):
@@ -100,20 +96,6 @@ class HttpRetriever:
         return BackendError(f"The answer of {self._url} {what}; docs/using.md says what ragraft expects")
 
 
-def _headers() -> dict[str, str]:
-    """The token is read at each use, and kept nowhere."""
-    token = os.environ.get(TOKEN)
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether asking again may help."""
-    if isinstance(error, httpx2.HTTPStatusError):
-        status = error.response.status_code
-        return status == BUSY or status >= BROKEN
-    return isinstance(error, httpx2.TransportError) and not isinstance(error, httpx2.UnsupportedProtocol)
-
-
 def _hint(status: int) -> str:
     hints = {
         401: f"; put its token into {TOKEN}",
@@ -122,8 +104,3 @@ def _hint(status: int) -> str:
         405: "; correct retrieve.url, it must take POST",
     }
     return hints.get(status, "; see its own log, then run again" if status >= BROKEN else "; see its own log")
-
-
-def _writable(text: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON may hold halves of characters."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)
