@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ragraft.methods import report_table
+from ragraft.methods.page_template import page_template
 from ragraft.methods.report_table import Table
 from ragraft.methods.report_text import plural, true_minus
 
@@ -24,17 +25,6 @@ def comparison_notes(comparison: Mapping[str, Any]) -> list[str]:
 
 def render_comparison(comparison: Mapping[str, Any]) -> str:
     """The page's HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ragraft.methods", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["minus"] = true_minus
     cells = comparison["grid"]["cells"]
     metrics = (
         (report_table.EVIDENCE, "By evidence"),
@@ -54,7 +44,7 @@ def render_comparison(comparison: Mapping[str, Any]) -> str:
             for columns, title in metrics
         ),
     ]
-    return environment.get_template("comparison.html.j2").render(
+    return page_template("comparison.html.j2", minus=true_minus).render(
         title=" · ".join(comparison["grid"]["models"]),
         notes=comparison_notes(comparison),
         tables=[table for table in tables if table.rows],

@@ -13,6 +13,7 @@ from typing import Any
 
 from ragraft.methods import charts, report_table
 from ragraft.methods.lint_table import lint_table
+from ragraft.methods.page_template import page_template
 from ragraft.methods.report_forgetting import forgetting_table
 from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
 from ragraft.methods.report_text import (
@@ -31,21 +32,12 @@ from ragraft.methods.text_fit import texts_sentences
 
 def render_page(report: Mapping[str, Any]) -> str:
     """The page's HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ragraft.methods", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
+    template = page_template(
+        "report.html.j2",
         points=points, interval=interval, model_name=model_name, context_name=context_name, phrase=phrase,
         plural=plural, minus=true_minus, told=texts_sentences,
     )  # fmt: skip
-    return environment.get_template("report.html.j2").render(
+    return template.render(
         report=report,
         lead=_lead(report["headline"]),
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
