@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 QUOTE = '"'
 # So far an open quotation's continuation is looked ahead.
@@ -28,24 +29,24 @@ class Quoting:
 
     def allows(self, text: str) -> bool:
         """Whether a text could still become one that quotes only its sources."""
-        found = _OPENING.search(text)
-        return found is None or _open(text[found.end() :], self._quotable(text))
+        return any(True for _ in self._readings(text))
 
     def ends(self, text: str) -> bool:
         """Whether a text may end here: no quotation is left open, or without its number."""
-        found = _OPENING.search(text)
-        return found is None or _closed(text[found.end() :], self._quotable(text))
+        return any(reading.state == "whole" for reading in self._readings(text))
 
     def onward(self, text: str) -> list[str]:
         """What could stand next in an open quotation: its source's own words, or its end."""
-        found = _OPENING.search(text)
-        quotable = self._quotable(text)
-        begun = _unfinished(text[found.end() :], quotable) if found else None
+        begun = next((reading.words for reading in self._readings(text) if reading.state == "open"), None)
         if begun is None:
             return []
-        places = [(source, place) for _, source in quotable for place in _places(begun, source)]
+        places = [(source, place) for _, source in self._quotable(text) for place in _places(begun, source)]
         further = [source[place + len(begun) : place + len(begun) + AHEAD] for source, place in places]
         return [*dict.fromkeys(words for words in further if words), f"{QUOTE} ["]
+
+    def _readings(self, text: str) -> Iterator[_Reading]:
+        found = _OPENING.search(text)
+        return _read(text[found.end() :], self._quotable(text)) if found else iter([_Reading("whole")])
 
     def _quotable(self, text: str) -> Numbered:
         """The sources that hold what the first line says; all where none does."""
@@ -55,55 +56,30 @@ class Quoting:
         return holding or numbered
 
 
-def _open(rest: str, sources: Numbered) -> bool:
-    """`rest` stands behind an opening mark: a source's words so far, or a closed quotation and what may follow."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A way to read a text that quotes."""
+
+    state: Literal["open", "closed", "whole"]
+    """In a quotation; behind its closing mark, the number not whole yet; behind its number, or not quoting."""
+    words: str = ""
+    """Of the open quotation."""
+
+
+def _read(rest: str, sources: Numbered) -> Iterator[_Reading]:
+    """Each way to read what stands behind an opening mark: which of the marks within closes it, nobody knows."""
     if _stands(rest, sources):
-        return True
-    return any(_follows(rest[end + 1 :], numbers, sources) for end, numbers in _ends_of(rest, sources))
-
-
-def _follows(behind: str, numbers: Sequence[int], sources: Numbered) -> bool:
-    """Whether this may stand behind a quotation of the sources with these numbers."""
-    for mark in (f" [{number}]" for number in numbers):
-        if mark.startswith(behind):
-            return True
-        if behind.startswith(mark):
-            more = behind[len(mark) :].lstrip(" ")
-            return not more.startswith(QUOTE) or _open(more[1:], sources)
-    return False
-
-
-def _closed(rest: str, sources: Numbered) -> bool:
-    """Whether the quotation that `rest` stands in, and each behind it, is whole and has its number."""
-    for end, numbers in _ends_of(rest, sources):
-        behind = rest[end + 1 :]
-        cited = next((f" [{n}]" for n in numbers if behind.startswith(f" [{n}]")), None)
-        if cited is not None:
-            more = behind[len(cited) :].lstrip()
-            if not more.startswith(QUOTE) or _closed(more[1:], sources):
-                return True
-    return False
-
-
-def _unfinished(rest: str, sources: Numbered) -> str | None:
-    """The words of the last quotation, if it is still open."""
-    if _stands(rest, sources):
-        return rest
-    for end, numbers in _ends_of(rest, sources):
-        behind = rest[end + 1 :]
-        for mark in (f" [{n}]" for n in numbers):
-            more = behind[len(mark) :].lstrip(" ")
-            if behind.startswith(mark) and more.startswith(QUOTE):
-                return _unfinished(more[1:], sources)
-    return None
-
-
-def _ends_of(rest: str, sources: Numbered) -> Iterator[tuple[int, list[int]]]:
-    """Each mark that may close the quotation, and the numbers of the sources that hold it."""
+        yield _Reading("open", rest)
     for found in re.finditer(QUOTE, rest):
-        numbers = [number for number, source in sources if _whole(rest[: found.start()], source)]
-        if numbers:
-            yield found.start(), numbers
+        behind = rest[found.end() :]
+        for mark in (f" [{n}]" for n, source in sources if _whole(rest[: found.start()], source)):
+            more = behind.removeprefix(mark).lstrip()
+            if behind.startswith(mark) and more.startswith(QUOTE):
+                yield from _read(more[1:], sources)
+            elif behind.startswith(mark):
+                yield _Reading("whole")
+            elif mark.startswith(behind):
+                yield _Reading("closed")
 
 
 def _stands(words: str, sources: Numbered) -> bool:
@@ -113,7 +89,7 @@ def _stands(words: str, sources: Numbered) -> bool:
 def _places(words: str, source: str) -> Iterator[int]:
     """Where the words stand in a source, from a word's border on."""
     place = source.find(words)
-    while place >= 0:
+    while 0 <= place < len(source):  # at its end a source has no word
         if place == 0 or not (source[place - 1].isalnum() and source[place].isalnum()):
             yield place
         place = source.find(words, place + 1)

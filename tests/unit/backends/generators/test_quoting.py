@@ -62,6 +62,17 @@ def test_an_open_quotation_goes_on_or_closes() -> None:
     assert QUOTING.onward("Answer: two") == []
 
 
+def test_a_quotation_may_begin_with_any_word_of_a_source_that_ends_in_one() -> None:
+    quoting = Quoting(("two piers", ""))
+    assert quoting.allows('Answer: two\n"')
+    assert quoting.onward('Answer: two\n"')[:2] == ["two piers", " piers"]
+
+
+def test_a_quotation_in_a_further_line_is_copied_too() -> None:
+    assert QUOTING.allows('Answer: two\n"two lights" [2]\n"two piers." [1]')
+    assert not QUOTING.allows('Answer: two\n"two lights" [2]\n"three')
+
+
 letters = st.text('ab \n"[]12.', max_size=14)
 
 
