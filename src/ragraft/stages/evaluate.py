@@ -62,7 +62,7 @@ def evaluate(
     questions, left_out = limit_questions(asked, settings.max_questions, seed=settings.seed)
     if not questions:
         raise InputError(f"The {side} side holds no question; give more questions or a larger examine.shares.{side}")
-    chunks = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()}
+    chunks = index.passages()
     with _progress() as bar:
         room = _Room(settings, retrieve, finder=finder, builder=builder, chunks=chunks, bar=bar)
         cells = {context: room.show(context, questions) for context in settings.contexts}

@@ -21,7 +21,7 @@ from ragraft.methods.raft import Made, Recipe
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
 from ragraft.methods.teaching.table import METHODS, Method
 from ragraft.ports import Generator
-from ragraft.records import ExamQuestion, Lesson, Passage, Rejected, lesson_to_row, to_json
+from ragraft.records import ExamQuestion, Lesson, Rejected, lesson_to_row, to_json
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, step_folder
 
 SUMMED = ("lessons", "validation lessons", "tokens")
@@ -59,7 +59,7 @@ def synthesize(
     and `made` are the questions that a machine made for lessons, on their sides.
     """
     materials = Materials(
-        chunks={c.id: Passage(c.id, c.document_id, c.title, c.text) for c in index.chunks()},
+        chunks=index.passages(),
         documents=corpus.documents,
         finder=finders.candidates,
         shown=finders.shown,

@@ -74,6 +74,10 @@ class Index(Artifact):
         except pa.ArrowException as error:
             raise self.folder.damaged(CHUNKS, error) from None
 
+    def passages(self) -> dict[str, Passage]:
+        """All chunks by their ids, as passages that can be shown."""
+        return {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in self.chunks()}
+
     def chunk_batches(self, size: int) -> Iterator[list[Chunk]]:
         """The chunks in order, `size` at a time, the last batch perhaps fewer; never all in memory."""
         try:
