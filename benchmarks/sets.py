@@ -6,7 +6,8 @@
 
 DIR holds a folder a set, as the recipes name them (`squad/corpus.jsonl`, `eol/2026-08-22/train.jsonl`). The runs are
 siblings in the work folder; a stopped benchmark goes on with the same command, and a finished set is read, not run.
-A set's score is token F1, or what its questions ask for: label accuracy, exact calls. `tuned - rival` is paired by
+Only what the table shows is asked: each model with retrieved passages. `--grid` asks the whole grid, and what was
+forgotten, as `ragraft run` on the recipe does. A set's score is token F1, or what its questions ask for: label accuracy, exact calls. `tuned - rival` is paired by
 question, the rival being the better of base and few-shot base; below the table stands each report's own sentence.
 """
 
@@ -31,13 +32,13 @@ from ragraft.pipeline import TABLE, Event, Session, open_session, run_table, sho
 RECIPES = Path(__file__).parents[1] / "recipes"
 DATA = "data/"
 """How every recipe's paths begin."""
+TABLE_ALONE = ("evaluate.contexts=[retrieved]", "evaluate.forgetting=false")
 QUICK_SET = "squad"
 QUICK = (
     "synthesize.max_questions=24",
     "synthesize.max_validation=4",
     "evaluate.max_questions=8",
     "evaluate.shot_questions=2",
-    "evaluate.contexts=[retrieved]",
 )
 OWN_RANKINGS = ("lexical", "dense", "hybrid")
 MODELS = {"base": "base", "few_shot": "base-fewshot", "tuned": "tuned"}
@@ -77,12 +78,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="where the runs are kept")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these recipes; all whose data are there by default")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SET} alone, with few lessons and questions")
+    parser.add_argument("--grid", action="store_true", help="ask the whole grid; about twice the answers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here, after every set")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every recipe")
     options = parser.parse_args(arguments)
     if options.quick:
         options.only = options.only or [QUICK_SET]
         options.set = [*QUICK, *options.set]
+    if not options.grid:
+        options.set = [*TABLE_ALONE, *options.set]
     return options
 
 

@@ -152,7 +152,7 @@ def test_sets_without_data_are_left_out_and_a_failed_one_stops_no_other(
     make_data(tmp_path, "squad", "cuad", "eol_2026-08-22")
     file = tmp_path / "results" / "sets.json"
     assert call(tmp_path, "--json", str(file), "--set", "train.epochs=2") == 1
-    assert ran == [(name, ["train.epochs=2"]) for name in ("cuad", "eol_2026-08-22", "squad")]
+    assert ran == [(name, [*sets.TABLE_ALONE, "train.epochs=2"]) for name in ("cuad", "eol_2026-08-22", "squad")]
     said = capsys.readouterr()
     assert "nq: left out, no " in said.err
     assert said.out.endswith("3.0 hours in all\ncuad: no row: no contract is left\n")

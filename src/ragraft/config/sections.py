@@ -270,7 +270,7 @@ class EvaluateConfig(Section):
     contexts: tuple[ContextArm, ...] = ("none", "retrieved", "oracle")
     max_questions: int | None = Field(None, ge=1)
     """Ask at most this many exam questions (whole clusters, seeded)."""
-    batch: int = Field(16, ge=1)
+    batch: int = Field(32, ge=1)
     """Prompts generated at a time; also the unit of resuming."""
     shots: int = Field(3, ge=1)
     """Examples shown to base-fewshot."""

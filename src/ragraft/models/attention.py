@@ -59,8 +59,8 @@ def use_cpu_attention(network: Any) -> bool:
 
 
 def _mask(*args: Any, attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
-    """None where nothing is padded: `_attend` is causal by itself, aligned to the last key."""
-    if attention_mask is None or bool(attention_mask.all()):
+    """None where nothing is hidden but what comes later: `_attend` is causal by itself, aligned to the last key."""
+    if attention_mask is None or (attention_mask.shape[1] >= kwargs["kv_length"] and bool(attention_mask.all())):
         return None
     # sdpa's own shortcut would drop the mask where it takes `is_causal` for granted.
     kwargs["allow_is_causal_skip"] = False
@@ -119,7 +119,7 @@ def _block(
     rows = query.reshape(batch, groups, share * length, width)
     keys, values = (tensor[:, :, :end] for tensor in own)
     scores = torch.matmul(rows, keys.transpose(2, 3)).view(batch, groups, share, length, end)
-    if length > 1:
+    if length > 1 and mask is None:
         future = torch.ones(length, length, dtype=torch.bool, device=query.device).triu(1)
         bias = scores.new_zeros(length, end)
         bias[:, before:].masked_fill_(future, float("-inf"))

@@ -75,16 +75,31 @@ class Chooser:
 
     def _tries(self, scores: torch.Tensor, before: list[int], quoting: Quoting) -> Iterator[int]:
         yield from scores.topk(min(TRIED, len(scores))).indices.tolist()
-        onward = {ids[0] for words in quoting.onward(self._text(before)) if (ids := self._ids(words))}
+        text, begun = self._split(before)
+        onward = {ids[len(begun)] for ids in self._onward(text, begun, quoting) if len(ids) > len(begun)}
         yield from sorted(onward, key=lambda token: -float(scores[token]))
 
     def _allowed(self, token: int, before: list[int], quoting: Quoting) -> bool:
         if token in self._ends:
-            return quoting.ends(self._text(before))
-        return quoting.allows(self._text([*before, token]))
+            return quoting.ends(self._split(before)[0])
+        ids = [*before, token]
+        if quoting.allows(self._tokenizer.decode(ids)):
+            return True
+        text, begun = self._split(ids)
+        return bool(begun and self._onward(text, begun, quoting))
 
-    def _text(self, ids: list[int]) -> str:
-        return self._tokenizer.decode(ids).rstrip(HALF_A_LETTER)
+    def _onward(self, text: str, begun: list[int], quoting: Quoting) -> list[list[int]]:
+        """The ids of what could stand next in an open quotation, where they begin like this part of a letter."""
+        further = [self._ids(words) for words in quoting.onward(text)]
+        return [ids for ids in further if ids[: len(begun)] == begun]
+
+    def _split(self, ids: list[int]) -> tuple[str, list[int]]:
+        """The text in whole letters, and the ids behind it that are only a part of one."""
+        for end in range(len(ids), -1, -1):
+            text = self._tokenizer.decode(ids[:end])
+            if not text.endswith(HALF_A_LETTER):
+                return text, ids[end:]
+        return "", ids
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer.target_ids(text)[:-1]

@@ -36,13 +36,14 @@ class Quoting:
         return any(reading.state == "whole" for reading in self._readings(text))
 
     def onward(self, text: str) -> list[str]:
-        """What could stand next in an open quotation: its source's own words, or its end."""
-        begun = next((reading.words for reading in self._readings(text) if reading.state == "open"), None)
-        if begun is None:
-            return []
-        places = [(source, place) for _, source in self._quotable(text) for place in _places(begun, source)]
-        further = [source[place + len(begun) : place + len(begun) + AHEAD] for source, place in places]
-        return [*dict.fromkeys(words for words in further if words), f"{QUOTE} ["]
+        """What could stand next: in an open quotation its source's own words, or its end; behind it, its number."""
+        quotable = self._quotable(text)
+        further = [
+            words
+            for reading in self._readings(text)
+            for words in (_further(reading.words, quotable) if reading.state == "open" else [reading.words])
+        ]
+        return [*dict.fromkeys(words for words in further if words)]
 
     def _readings(self, text: str) -> Iterator[_Reading]:
         found = _OPENING.search(text)
@@ -63,7 +64,7 @@ class _Reading:
     state: Literal["open", "closed", "whole"]
     """In a quotation; behind its closing mark, the number not whole yet; behind its number, or not quoting."""
     words: str = ""
-    """Of the open quotation."""
+    """Of the open quotation; what is lacking of the closed one's number."""
 
 
 def _read(rest: str, sources: Numbered) -> Iterator[_Reading]:
@@ -79,7 +80,13 @@ def _read(rest: str, sources: Numbered) -> Iterator[_Reading]:
             elif behind.startswith(mark):
                 yield _Reading("whole")
             elif mark.startswith(behind):
-                yield _Reading("closed")
+                yield _Reading("closed", mark[len(behind) :])
+
+
+def _further(words: str, sources: Numbered) -> list[str]:
+    """What stands behind these words in the sources, then the quotation's end."""
+    places = [(source, place + len(words)) for _, source in sources for place in _places(words, source)]
+    return [*(source[end : end + AHEAD] for source, end in places), f"{QUOTE} ["]
 
 
 def _stands(words: str, sources: Numbered) -> bool:

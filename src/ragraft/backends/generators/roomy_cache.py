@@ -1,6 +1,7 @@
 """Keys and values with room to grow: a decoding step writes its token in place instead of copying the whole cache.
 
-Knows tensors only.
+Attention gets the whole tensors, whose empty columns the mask hides: torch's bf16 products copy a part of a tensor
+before they begin, which costs more than the product itself. Knows tensors only.
 """
 
 from __future__ import annotations
@@ -12,30 +13,28 @@ from transformers.cache_utils import DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
-    """A layer's cache over tensors of shape (rows, groups, capacity, width), filled up to `length`."""
+    """A layer's cache over tensors of shape (rows, groups, capacity, width), filled up to `length`, else finite."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
         super().__init__()
-        self._all_keys, self._all_values = keys, values
+        self.keys, self.values = keys, values
         self.dtype, self.device = keys.dtype, keys.device
         self.is_initialized = True
-        self._fill(length)
+        self._length = length
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append the new tokens; the filled part of both tensors."""
-        start, end = self._length, self._length + key_states.shape[2]
-        self._all_keys[:, :, start:end] = key_states
-        self._all_values[:, :, start:end] = value_states
-        self._fill(end)
+        """Append the new tokens; both tensors whole."""
+        start, self._length = self._length, self._length + key_states.shape[2]
+        self.keys[:, :, start : self._length] = key_states
+        self.values[:, :, start : self._length] = value_states
         return self.keys, self.values
 
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep these rows."""
-        self._all_keys, self._all_values = self._all_keys[indices], self._all_values[indices]
-        self._fill(self._length)
+    def get_seq_length(self) -> int:
+        """How many columns are filled."""
+        return self._length
 
-    def _fill(self, length: int) -> None:
-        self._length = length
-        self.keys, self.values = self._all_keys[:, :, :length], self._all_values[:, :, :length]
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """A mask spans all columns; a query sees none behind its own."""
+        return self.keys.shape[2], 0

@@ -117,3 +117,40 @@ def test_no_text_ends_within_a_quotation() -> None:
 
 def test_the_answer_itself_is_free() -> None:
     assert written('Answer: "so" [3]', "a man") == 'Answer: "so" [3]'
+
+
+class Bytes:
+    """A tokenizer of bytes; token 0 ends a text."""
+
+    def target_ids(self, text: str) -> list[int]:
+        return [*(1 + byte for byte in text.encode()), 0]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return bytes(token - 1 for token in ids).decode(errors="replace")
+
+
+@pytest.mark.parametrize("wish", ["nañve", "na€ve", "naĭve", "naïve", "nax"])
+def test_half_a_letter_is_copied_as_well(wish: str) -> None:
+    """A letter of another one's first bytes, or of bytes that begin none of the source's, is not begun."""
+    tokenizer = Bytes()
+    wanted = tokenizer.target_ids(f'A: x\n"{wish}')
+    choose = Chooser(Sampling(sources=(("a naïve plan",),)), cast(ChatTokenizer, tokenizer), ends={0})
+    out: list[list[tuple[int, float]]] = [[]]
+    while not out[0] or (out[0][-1][0] and len(out[0]) < 40):
+        logits = torch.linspace(0.5, 0, 257)[None].clone()
+        logits[0, wanted[min(len(out[0]), len(wanted) - 1)]] = 2.0
+        tokens, values = choose(logits, [0], out)
+        out[0].append((int(tokens[0]), float(values[0])))
+    assert tokenizer.decode([token for token, _ in out[0] if token]) in {
+        'A: x\n"naïve" [1]',
+        'A: x\n"naïve plan" [1]',
+    }
+
+
+def test_half_a_letter_is_free_where_nothing_is_quoted() -> None:
+    tokenizer = Bytes()
+    choose = Chooser(Sampling(sources=(("a plan",),)), cast(ChatTokenizer, tokenizer), ends={0})
+    logits = torch.zeros(1, 257)
+    logits[0, 1 + "é".encode()[0]] = 2.0
+    tokens, _ = choose(logits, [0], [[(token, 0.0) for token in tokenizer.target_ids("A: caf")[:-1]]])
+    assert int(tokens[0]) == 1 + "é".encode()[0]

@@ -62,6 +62,12 @@ def test_an_open_quotation_goes_on_or_closes() -> None:
     assert QUOTING.onward("Answer: two") == []
 
 
+def test_behind_a_quotation_its_number_comes() -> None:
+    assert QUOTING.onward('Answer: two\n"It has two lights." ') == ["[2]"]
+    assert QUOTING.onward('Answer: two\n"It has two lights." [2') == ["]"]
+    assert QUOTING.onward('Answer: two\n"It has two lights." [2]') == []
+
+
 def test_a_quotation_may_begin_with_any_word_of_a_source_that_ends_in_one() -> None:
     quoting = Quoting(("two piers", ""))
     assert quoting.allows('Answer: two\n"')
