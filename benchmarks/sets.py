@@ -7,8 +7,9 @@
 DIR holds a folder a set, as the recipes name them (`squad/corpus.jsonl`, `eol/2026-08-22/train.jsonl`). The runs are
 siblings in the work folder; a stopped benchmark goes on with the same command, and a finished set is read, not run.
 Only what the table shows is asked: each model with retrieved passages. `--grid` asks the whole grid, and what was
-forgotten, as `ragraft run` on the recipe does. A set's score is token F1, or what its questions ask for: label accuracy, exact calls. `tuned - rival` is paired by
-question, the rival being the better of base and few-shot base; below the table stands each report's own sentence.
+forgotten, as `ragraft run` on the recipe does. A set's score is token F1, or what its questions ask for: label
+accuracy, exact calls. `tuned - rival` is paired by question, the rival being the better of base and few-shot base;
+below the table stands each report's own sentence.
 """
 
 from __future__ import annotations
