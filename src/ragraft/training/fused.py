@@ -87,14 +87,7 @@ class _Lora(torch.autograd.Function):
 
 def _is_plain_norm(module: Any) -> bool:
     """Llama's RMSNorm: computed in float32, narrowed, then scaled; its copies in other models carry the same name."""
-    named = type(module).__name__ in (
-        "LlamaRMSNorm",
-        "MistralRMSNorm",
-        "Qwen2RMSNorm",
-        "Qwen3RMSNorm",
-        "SmolLM3RMSNorm",
-    )
-    return named and hasattr(module, "variance_epsilon") and not module.weight.requires_grad
+    return type(module).__name__ in NORMS and hasattr(module, "variance_epsilon") and not module.weight.requires_grad
 
 
 def _norm_forward(module: Any) -> Any:
