@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    names = _names(options)
+    names = names_of(options.data, options.only)
     rows, failed = [], []
     for name in names:
         try:
@@ -91,19 +91,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _names(options: argparse.Namespace) -> list[str]:
-    """The recipes to run, in the order of the alphabet; those without data are told of."""
+def names_of(data: Path, only: Sequence[str] | None) -> list[str]:
+    """The recipes to run, as named or in the alphabet's order; one without data is told of, or refused if named."""
     known = recipes()
-    unknown = [name for name in options.only or () if name not in known]
+    unknown = [name for name in only or () if name not in known]
     if unknown:
         raise ConfigError(f"--only: {unknown[0]} is no recipe; known: {', '.join(known)}")
-    wanted = options.only or list(known)
-    missing = {name: gone for name in wanted if (gone := _missing(known[name], options.data))}
-    if options.only and missing:
+    wanted = list(only or known)
+    missing = {name: gone for name in wanted if (gone := _missing(known[name], data))}
+    if only and missing:
         name, gone = next(iter(missing.items()))
         raise ConfigError(f"{name} needs {gone}, which is not there; see the recipe's first lines")
     if len(missing) == len(wanted):
-        raise ConfigError(f"{options.data} holds no recipe's data, such as {next(iter(missing.values()))}")
+        raise ConfigError(f"{data} holds no recipe's data, such as {next(iter(missing.values()))}")
     for name, gone in missing.items():
         print(f"{name}: left out, no {gone}", file=sys.stderr)
     return [name for name in wanted if name not in missing]
@@ -126,18 +126,23 @@ def _missing(recipe: Mapping[str, Any], data: Path) -> str | None:
 
 def run_set(name: str, data: Path, work: Path, settings: Sequence[str]) -> Row:
     """Bring the set's run up to date, and its row."""
-    text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
-    file = work / f"{name}.yaml"
-    work.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
-    paths = [f"{key}={json.dumps(path)}" for key, path in _paths(yaml.safe_load(text), data).items()]
-    session = open_session(file, [*paths, *settings])
+    session = open_set(name, data, work, settings)
 
     def tell(event: Event) -> None:
         print(f"{name}: {event.stage} {event.state}", file=sys.stderr, flush=True)
 
     run_table(session, tell)
     return row_of(name, show(session, "report", 1), minutes=_minutes(session))
+
+
+def open_set(name: str, data: Path, work: Path, settings: Sequence[str], *, run: str | None = None) -> Session:
+    """The recipe's run in the work folder, on the data as they lie; or a sibling of it."""
+    text = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
+    file = work / f"{name}.yaml"
+    work.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")
+    paths = [f"{key}={json.dumps(path)}" for key, path in _paths(yaml.safe_load(text), data).items()]
+    return open_session(file, [*paths, *settings], run)
 
 
 def _minutes(session: Session) -> float:
@@ -190,12 +195,16 @@ def _recall(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def lines_of(rows: Sequence[Row]) -> list[str]:
     """The table, each set's sentence, the labels' figures beside their majority, and the hours."""
-    table = [COLUMNS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[place]) for line in table) for place in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    lines = aligned([COLUMNS, *(_cells(row) for row in rows)])
     lines += [f"{row['set']}: {row['sentence']}" for row in rows]
     lines += [line for row in rows if row["labels"] for line in _label_lines(row)]
     return [*lines, f"{sum(row['minutes'] for row in rows) / 60:.1f} hours in all"]
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

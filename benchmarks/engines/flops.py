@@ -95,5 +95,13 @@ def operations(shape: Shape, rank: int, work: Work) -> float:
     return frozen + adapters + attention + head
 
 
+def training_operations(shape: Shape, *, tokens: float, learned: float, rank: int | None) -> float:
+    """Forward and backward over so many tokens, without attention's own products; no rank: all weights are tuned."""
+    if rank is None:
+        # A third product: the gradient of the weight itself, also in the head.
+        return operations(shape, 0, Work(1.5 * tokens, 0, learned, head_products=3))
+    return operations(shape, rank, Work(tokens, 0, learned, head_products=2))
+
+
 def _triangle(length: int) -> int:
     return length * (length + 1) // 2

@@ -36,10 +36,10 @@ def compare_runs(runs: Sequence[Scored], *, resamples: int, seed: int) -> dict[s
 
     `grid` and `headline` are as in report.json, so that the same tables show both.
     """
-    common = _common(runs)
+    common = common_questions(runs)
     if not common:
         raise InputError(f"{' and '.join(run.run for run in runs)} have no question in common, so nothing is paired")
-    arms, notes = _arms(runs, set(common))
+    arms, notes = answers_by_arm(runs, set(common))
     order = list(arms)
     card = build_scorecard(
         [replace(answer, model=arm) for arm, answers in arms.items() for answer in answers],
@@ -72,7 +72,7 @@ def compare_runs(runs: Sequence[Scored], *, resamples: int, seed: int) -> dict[s
     }
 
 
-def _common(runs: Sequence[Scored]) -> dict[str, ExamQuestion]:
+def common_questions(runs: Sequence[Scored]) -> dict[str, ExamQuestion]:
     """The questions that every run asked in the same words and with the same answers, placed as the first run does."""
     found: list[dict[tuple[str, str, tuple[str, ...]], ExamQuestion]] = []
     for run in runs:
@@ -88,7 +88,7 @@ def _names(runs: Sequence[Scored]) -> dict[str, str]:
     return {run.run: run.method if times[run.method] == 1 else f"{run.method} ({run.run})" for run in runs}
 
 
-def _arms(runs: Sequence[Scored], common: set[str]) -> tuple[dict[str, list[Answer]], list[str]]:
+def answers_by_arm(runs: Sequence[Scored], common: set[str]) -> tuple[dict[str, list[Answer]], list[str]]:
     """Arm → its answers, and what is to be said of them."""
     arms: dict[str, list[Answer]] = {}
     notes: list[str] = []
