@@ -21,7 +21,7 @@ from ragraft.config.sections import (
     SynthesizeConfig,
 )
 from ragraft.config.sweep import SweepConfig, load_sweep
-from ragraft.config.training import MethodName, StepConfig, TrainConfig
+from ragraft.config.training import DpoConfig, MethodName, StepConfig, TrainConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Config",
     "ContextArm",
     "DapConfig",
+    "DpoConfig",
     "EndpointConfig",
     "EvaluateConfig",
     "ExamineConfig",

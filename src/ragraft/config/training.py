@@ -16,6 +16,8 @@ OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 """Method → what it trains with where the YAML says nothing, as the YAML would say it."""
 MOST_EPOCHS: Mapping[str, float] = {"dap": 4}
 """Passes over the same texts beyond which they bring little and soon harm (Muennighoff et al. 2023, 2305.16264)."""
+ABSTAINING = ("raft", "hybrid")
+"""Methods whose lessons also want the abstention where the documents are missing."""
 WHOLE = 1_000_000_000
 """Parameters up to which all are tuned where adapters would be the second best (Biderman et al. 2024, 2405.09673)."""
 Tuning = Literal["lora", "rslora", "dora", "qlora", "full"]
@@ -83,11 +85,33 @@ class StepChange(StepConfig):
         return {key: value for key, value in whole(self).items() if key in self.model_fields_set}
 
 
+class DpoConfig(Section):
+    """The preference stage; what it does not set is as in `train:`, or as its last method has it under `steps`."""
+
+    beta: float = Field(0.1, gt=0)
+    """How near the model stays to what the methods made; lower lets it move further."""
+    sft: float = Field(1.0, ge=0)
+    """Weight of the wanted answers' own likelihood beside the preference."""
+    abstaining: float = Field(0.3, ge=0, le=1)
+    """Most of the pairs, as a share, that prefer the abstention; a small model that sees many refuses everything."""
+    max_pairs: int = Field(5000, ge=1)
+    """Ask at most this many lessons (seeded)."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Peak rate; a tenth of tuning's when left out: 5e-5 for adapters and 5e-6 for all parameters."""
+    epochs: float = Field(1.0, gt=0)
+    """Passes over the pairs."""
+    batch: int = Field(8, ge=1)
+    """Pairs in an optimizer step."""
+
+
 class TrainConfig(StepConfig):
     method: tuple[MethodName, ...] = ("raft",)
     """How lessons are made and learned: one method, or a list in which each starts from what the one before made."""
     steps: dict[MethodName, StepChange] = Field(default_factory=dict)
     """By method, any of the settings above that it trains with instead; methods that are not in the chain wait."""
+    preference: Literal["dpo"] | None = None
+    """After the last method: answers on the documents over the model's own wrong ones, abstentions over inventions."""
+    dpo: DpoConfig = DpoConfig()
     processes: int = Field(1, ge=1)
     """Training processes on this machine, one a GPU; the loss and the weights are those of one process."""
     trainer: str = "transformers"
@@ -137,6 +161,20 @@ class TrainConfig(StepConfig):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _prefers_after_lessons_with_both(self) -> TrainConfig:
+        if self.preference and self.method[-1] not in ABSTAINING:
+            raise ValueError(
+                f"preference: {self.preference} needs lessons with and without their documents, and {self.method[-1]} "
+                f"makes none; let the last method be {' or '.join(ABSTAINING)}"
+            )
+        return self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The methods and what follows them, as the checkpoint's folders are named."""
+        return (*self.method, *((self.preference,) if self.preference else ()))
+
     def step(self, method: MethodName) -> StepConfig:
         """What a method of the chain trains with."""
         return StepConfig(**self._changed(method))
@@ -144,6 +182,11 @@ class TrainConfig(StepConfig):
     def chain(self) -> dict[MethodName, StepConfig]:
         """The methods in their order, each with what it trains with."""
         return {method: self.step(method) for method in self.method}
+
+    def preferring(self) -> StepConfig:
+        """What the preference stage trains with: as the last method, at the rate, passes and batch of its own."""
+        own = {key: getattr(self.dpo, key) for key in ("learning_rate", "epochs", "batch")}
+        return StepConfig(**{**self._changed(self.method[-1]), **own, "patience": None, "average": None})
 
     def _changed(self, method: MethodName) -> dict[str, Any]:
         change = self.steps.get(method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, ConfigError, InputError, SourceError
@@ -91,6 +92,14 @@ def _opens_models(config: Config) -> None:
         )
 
 
+def _preference(config: Config) -> None:
+    if config.train.preference and find_spec("trl") is None:
+        raise BackendError(
+            f"train.preference: {config.train.preference} needs TRL: pip install 'ragraft[preference]', or leave "
+            "train.preference out"
+        )
+
+
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
     def check(config: Config) -> None:
         chosen = name(config)
@@ -123,6 +132,8 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
     "train": (
         _named("trainers", lambda config: config.train.trainer),
         _named("launchers", lambda config: config.train.launcher),
+        _named("generators", lambda config: config.evaluate.generator if config.train.preference else None),
+        _preference,
     ),
     "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _forgetting, _scores),
 }

@@ -103,7 +103,10 @@ class Foresight:
         if stage == "index":
             return f"{backends.embedder_identity()} for {backends.model_facts()['identity']}"
         base = str(backends.model_facts()["identity"])
-        tunings = "+".join(step.tuning for step in self.at.config.train.chain().values())
+        train = self.at.config.train
+        tunings = "+".join(
+            [*(str(step.tuning) for step in train.chain().values()), *([train.preference] if train.preference else [])]
+        )
         return f"{base} {tunings}" if stage == "train" else f"{base} {evaluate.generator}"
 
     def _key(self, stage: str) -> str:
@@ -133,7 +136,23 @@ class Foresight:
             whole = step.settled_tuning(size.parameters) == "full"
             trained = size.parameters if whole else step.rank * size.adapter
             steps.append(arithmetic.train_work(tokens, epochs=step.epochs, trained=trained, kept=trained))
-        return Work(sum(work.tokens for work in steps), disk=sum(work.disk for work in steps))
+        steps += [self._preference_work(trained)] if self.at.config.train.preference else []
+        return Work(
+            sum(work.tokens for work in steps),
+            sum(work.written for work in steps),
+            disk=sum(work.disk for work in steps),
+        )
+
+    def _preference_work(self, trained: int) -> Work:
+        """A lesson a question is answered, and read with both answers, which needs a third more for the reference."""
+        config = self.at.config
+        train = config.train
+        lessons = min(self._lessons(), train.dpo.max_pairs)
+        passages = 1 + sum(config.synthesize.distractors) / 2
+        tokens = arithmetic.lesson_tokens(lessons, passages=passages, chunk_tokens=config.index.chunk_tokens)
+        learned = arithmetic.train_work(2 * tokens * 4 / 3, epochs=train.dpo.epochs, trained=trained, kept=trained)
+        # In training's pace, which is a third of that of reading.
+        return Work(learned.tokens + tokens // 3, written=lessons * config.prompt.answer_tokens // 6, disk=learned.disk)
 
     def evaluate_work(self) -> Work:
         config = self.at.config
@@ -179,6 +198,13 @@ class Foresight:
             return _lines(files.exam) if side == "exam" else _lines(files.lessons) if files.lessons else 0
         return round(_lines(files) * float(getattr(shares, side)))
 
+    def _lessons(self) -> int:
+        """Questions of the train side that lessons ask."""
+        settings = self.at.config.synthesize
+        questions = self._questions("train") if "given" in settings.questions else 0
+        questions += settings.max_made if settings.made else 0
+        return min(questions, settings.max_questions or questions)
+
     def _lesson_tokens(self) -> list[float]:
         """Tokens that an epoch of each method computes; before the lessons are made, as if they shared nothing."""
         config = self.at.config
@@ -187,9 +213,7 @@ class Foresight:
             # An epoch reads one copy, and what a group's lessons share is read once.
             counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
             return [float(one["tokens to compute"]) / one["copies"] for one in counts]
-        questions = self._questions("train") if "given" in settings.questions else 0
-        questions += settings.max_made if settings.made else 0
-        lessons = min(questions, settings.max_questions or questions)
+        lessons = self._lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         texts = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN * (1 + config.dap.general)
         return [
@@ -210,7 +234,9 @@ class Foresight:
         if TAKEN in folder.read_json("summary.json"):
             return Really(0.0, 0.0, 0)  # a part of it took no time here
         spent = min(sum(float(card["seconds"]) for card in Checkpoint(folder).cards().values()), seconds)
-        return Really(spent, spent, work.tokens)
+        if self.at.config.train.preference:
+            spent = seconds  # answers to lessons are part of the work
+        return Really(spent, spent, work.tokens + work.written)
 
     def really_answered(self, work: Work, folder: Folder, seconds: float) -> Really:
         meter, planned = self.at.backends.meter, arithmetic.answers_in(work, self.at.config.prompt.answer_tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.general import asks_base, general_identity, read_general
 from ragraft.pipeline.passages import KeptPassages
+from ragraft.pipeline.preference import training_settings, tuned_answers
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
 from ragraft.records import Passage
 from ragraft.workspace import (
@@ -175,6 +177,7 @@ def _train(at: At, out: Folder) -> object:
         backends=at.backends,
         out=out,
         earlier=[] if at.forced else [Folder(one) for form in EARLIER for one in sorted(runs.glob(form))],
+        answer=partial(tuned_answers, at.config, at.backends),
     )
 
 
@@ -215,7 +218,7 @@ def _report(at: At, out: Folder) -> object:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": at.config.model_dump(mode="json"),
         "passages": _passages(at),
-        "method": "+".join(at.config.train.method),
+        "method": "+".join(at.config.train.stages),
     }
     return report(
         Scorecard(at.made["evaluate"]),
@@ -294,12 +297,6 @@ def _lesson_settings(config: Config) -> list[Any]:
     return [config.synthesize, prompt, list(methods), own, k, *([config.evaluate.generator] * asks_base(config))]
 
 
-def _training_settings(config: Config) -> list[Any]:
-    train = config.train
-    steps = {method: step.model_dump(mode="json") for method, step in train.chain().items()}
-    return [list(steps.items()), train.processes, train.trainer, train.launcher, config.prompt.max_tokens]
-
-
 def _nothing(at: At) -> None:
     return None
 
@@ -365,7 +362,7 @@ TABLE: tuple[Stage, ...] = (
         asks="Teach it.",
         place=Place("60-checkpoint", versioned=False),
         needs=("synthesize",),
-        settings=_training_settings,
+        settings=training_settings,
         identity=lambda at: [_model(at), _lessons(at)],
         run=_train,
         version=3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,6 +61,8 @@ class Job:
     """Digest of the validation file."""
     trainer: str = "transformers"
     """Backend that carries it out."""
+    preference: Mapping[str, float] | None = None
+    """`beta` and `sft` where the rows are pairs of a wanted and an unwanted answer."""
 
 
 def read_job(folder: Path) -> Job:
@@ -67,4 +70,5 @@ def read_job(folder: Path) -> Job:
 
 
 def job_data(job: Job) -> dict[str, object]:
-    return asdict(job)
+    """The job as plain data; one without preference says nothing of it."""
+    return {key: value for key, value in asdict(job).items() if key != "preference" or value}

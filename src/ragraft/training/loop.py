@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -98,33 +99,11 @@ def make_trainer(
 ) -> TreeTrainer:
     """The Trainer of a job, ready to train or to resume."""
     arguments = TrainingArguments(
-        output_dir=str(progress.folder / STEPS),
         per_device_train_batch_size=1,
         gradient_accumulation_steps=1,
-        # The plan holds all epochs: for Trainer they are one, so that a resume point is a place in the plan.
-        num_train_epochs=1,
-        learning_rate=job.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=job.warmup,
-        weight_decay=job.weight_decay,
-        max_grad_norm=job.max_grad_norm,
-        bf16=opened.bf16,
-        use_cpu=device == "cpu",
         ddp_backend=backend(device),
-        seed=job.seed,
-        data_seed=job.seed,
-        save_strategy="steps",
-        save_steps=job.save_every,
-        save_total_limit=2,
-        eval_strategy="no",
-        logging_steps=1,
-        logging_first_step=True,
-        # Off: it would hide a loss that is no number.
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        report_to="none",
-        remove_unused_columns=False,
         ddp_find_unused_parameters=False,
+        **arguments_of(job, progress.folder, bf16=opened.bf16, device=device),
     )
     trainer = TreeTrainer(
         model=opened.network,
@@ -133,7 +112,41 @@ def make_trainer(
         callbacks=[*([average] if average else []), progress],  # in this order
         saw=progress.saw,
     )
+    silence(trainer)
+    return trainer
+
+
+def arguments_of(job: Job, folder: Path, *, bf16: bool, device: str) -> dict[str, Any]:
+    """What every loop of ours asks of transformers' Trainer."""
+    return {
+        "output_dir": str(folder / STEPS),
+        # The plan holds all epochs: for Trainer they are one, so that a resume point is a place in the plan.
+        "num_train_epochs": 1,
+        "learning_rate": job.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": job.warmup,
+        "weight_decay": job.weight_decay,
+        "max_grad_norm": job.max_grad_norm,
+        "bf16": bf16,
+        "use_cpu": device == "cpu",
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "save_strategy": "steps",
+        "save_steps": job.save_every,
+        "save_total_limit": 2,
+        "eval_strategy": "no",
+        "logging_steps": 1,
+        "logging_first_step": True,
+        # Off: it would hide a loss that is no number.
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+        "remove_unused_columns": False,
+    }
+
+
+def silence(trainer: Trainer) -> None:
+    """Leave the telling to Progress."""
     for noisy in ("PrinterCallback", "ProgressCallback"):
         for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == noisy]:
             trainer.remove_callback(callback)
-    return trainer

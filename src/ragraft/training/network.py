@@ -37,7 +37,7 @@ def open_for_tuning(job: Job, start: Path, device: str, deepest: int) -> Opened:
     bf16 = pick_dtype(job.precision, device) is torch.bfloat16
     # Full parameters keep float32 master weights; autocast computes in bf16.
     narrow = bf16 and job.tuning != "full"
-    quantized = _four_bits(device) if job.tuning == "qlora" else None
+    quantized = four_bits(device) if job.tuning == "qlora" else None
     network = load_network(start, torch.bfloat16 if narrow else torch.float32, quantized)
     if not quantized:  # bitsandbytes has put it in its place
         network = network.to(device)
@@ -54,13 +54,25 @@ def open_for_tuning(job: Job, start: Path, device: str, deepest: int) -> Opened:
 
 
 def _with_adapter(network: Any, job: Job) -> Any:
-    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+    from peft import get_peft_model, prepare_model_for_kbit_training
 
     if job.tuning == "qlora":
         network = prepare_model_for_kbit_training(network, use_gradient_checkpointing=job.checkpointing)
     elif job.checkpointing:
         network.enable_input_require_grads()
-    adapter = LoraConfig(
+    # The adapter's own weights stay float32 (PEFT's default): a small learning rate would vanish in bf16.
+    tuned = get_peft_model(network, adapter_of(job))
+    for module in tuned.modules():
+        if hasattr(module, "cast_input_dtype_enabled"):
+            module.cast_input_dtype_enabled = False  # autocast casts; PEFT's own detour through float32 costs a tenth
+    return tuned
+
+
+def adapter_of(job: Job) -> Any:
+    """The adapter that the job tunes, as PEFT describes one."""
+    from peft import LoraConfig, TaskType
+
+    return LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=job.rank,
         lora_alpha=job.alpha,
@@ -69,15 +81,9 @@ def _with_adapter(network: Any, job: Job) -> Any:
         use_rslora=job.tuning == "rslora",
         use_dora=job.tuning == "dora",
     )
-    # The adapter's own weights stay float32 (PEFT's default): a small learning rate would vanish in bf16.
-    tuned = get_peft_model(network, adapter)
-    for module in tuned.modules():
-        if hasattr(module, "cast_input_dtype_enabled"):
-            module.cast_input_dtype_enabled = False  # autocast casts; PEFT's own detour through float32 costs a tenth
-    return tuned
 
 
-def _four_bits(device: str) -> Any:
+def four_bits(device: str) -> Any:
     if find_spec("bitsandbytes") is None:
         raise TrainingError("train.tuning: qlora needs bitsandbytes; install it, or choose lora")
     if device == "mps":

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ class Watch:
 class Progress(TrainerCallback):
     """Writes metrics.jsonl as training goes, shows the bar, validates, marks resume points as whole."""
 
-    def __init__(self, folder: Path, *, resume_step: int) -> None:
+    def __init__(self, folder: Path, *, resume_step: int, more: Mapping[str, str] | None = None) -> None:
+        """`more`: further figures that the trainer logs, and the names under which they are written."""
         self.folder = folder
+        self._more = dict(more or {})
         self.tokens = 0
         self.seconds_before = 0.0
         self.validation_loss: float | None = None
@@ -67,8 +69,12 @@ class Progress(TrainerCallback):
 
     def saw(self, step: dict[str, Any]) -> None:
         """Count a step's tokens and questions."""
-        self._step_tokens += sum(pack.tokens for pack in step["packs"])
-        self._step_questions += step["questions"]
+        self.count(sum(pack.tokens for pack in step["packs"]), step["questions"])
+
+    def count(self, tokens: int, questions: int) -> None:
+        """Count what a step computes."""
+        self._step_tokens += tokens
+        self._step_questions += questions
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.start()
@@ -99,6 +105,7 @@ class Progress(TrainerCallback):
                 "tokens": self.tokens,
                 "tokens_per_second": round(self._step_tokens / seconds, 1),
                 "seconds": round(self.seconds_before + now - self._began, 2),
+                **{name: logs[key] for key, name in self._more.items() if key in logs},
             }
         )
         facts = f"loss {logs['loss']:.3f} · {self._step_tokens / seconds:,.0f} tokens/s ·"

@@ -36,7 +36,7 @@ def run_job(folder: Path) -> None:
     join(job.processes, device)
     with _alone(folder), _told_of_memory():
         if not (folder / CHECKPOINT_FILE).exists():
-            _train(folder, job, device)
+            _carry_out(folder, job, device)
 
 
 @contextlib.contextmanager
@@ -65,6 +65,18 @@ def _told_of_memory() -> Iterator[None]:
             "Training ran out of memory; lower train.pack_tokens, or set train.checkpointing=true, or lower "
             "prompt.max_tokens and make the lessons again; train.tuning=lora needs less than full"
         ) from error
+
+
+def _carry_out(folder: Path, job: Job, device: str) -> None:
+    if job.preference is None:
+        _train(folder, job, device)
+        return
+    _settle_chance(job)
+    try:
+        from ragraft.training.preference import train_pairs
+    except ImportError as error:
+        raise TrainingError(f"train.preference: dpo needs {error.name}; install ragraft[preference]") from None
+    train_pairs(folder, job, device)
 
 
 def _train(folder: Path, job: Job, device: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -90,3 +91,20 @@ def test_more_than_four_passes_of_dap_are_refused(tmp_path: Path) -> None:
     ):
         load(tmp_path, "train.method=[dap, raft]", "train.epochs=5")
     assert load(tmp_path, "train.method=raft", "train.epochs=5").epochs == 5
+
+
+def test_preference_follows_methods_whose_lessons_also_abstain(tmp_path: Path) -> None:
+    assert load(tmp_path).stages == ("raft",)
+    assert load(tmp_path, "train.method=[dap, hybrid]", "train.preference=dpo").stages == ("dap", "hybrid", "dpo")
+    sentence = (
+        "train: preference: dpo needs lessons with and without their documents, and sft makes none; let the last "
+    )
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        load(tmp_path, "train.method=[raft, sft]", "train.preference=dpo")
+
+
+def test_the_preference_stage_trains_as_its_last_method_but_for_its_own_settings(tmp_path: Path) -> None:
+    given = ("train.preference=dpo", "train.patience=2", "train.rank=8", "train.epochs=3", "train.steps.raft.seed=7")
+    found = load(tmp_path, *given, "train.dpo.batch=4").preferring()
+    assert (found.rank, found.seed, found.patience) == (8, 7, None)
+    assert (found.epochs, found.batch, found.learning_rate) == (1.0, 4, None)
