@@ -175,7 +175,9 @@ class SynthesizeConfig(Section):
     """Language of the patterns."""
     generate: GenerateConfig = GenerateConfig()
     oracle_share: float = Field(0.8, gt=0, le=1)
-    """Share of answerable lessons that show the oracle; without it the target is the abstention (RAFT's P)."""
+    """Share of lessons that show the oracle (RAFT's P); without it, and without an answer, they abstain."""
+    max_unanswerable: float = Field(0.2, ge=0, le=1)
+    """Largest share of questions that the documents don't answer; more are left out, drawn by seed."""
     distractors: tuple[int, int] = (1, 3)
     """Fewest and most distractors beside the oracle, drawn uniformly."""
     hard: float = Field(0.5, ge=0, le=1)

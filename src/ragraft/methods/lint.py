@@ -225,8 +225,8 @@ def _balance(rows: Sequence[Row]) -> Iterator[Finding]:
         len(shown),
         1 / 3,
         0.95,
-        "a small model that often abstains learns to refuse everything: raise synthesize.oracle_share, or add "
-        "questions that the documents answer",
+        "a small model that often abstains learns to refuse everything: raise synthesize.oracle_share, lower "
+        "synthesize.max_unanswerable, or add questions that the documents answer",
         _examples(refusing),
     )
     labelled = [row for row in rows if row.label in LABELS]

@@ -84,6 +84,21 @@ class Made:
     """Where each distractor came from: hard, low or random."""
 
 
+def is_teachable(
+    question: ExamQuestion, *, chunks: Mapping[str, Passage], recipe: Recipe, builder: PromptBuilder
+) -> bool:
+    """Whether a lesson can ask it: its wanted answer, and the evidence that our own chunks hold, fit the budget."""
+    part = make_part(
+        question,
+        with_oracle=bool(question.oracle),
+        chunks=chunks,
+        ranked=(),
+        builder=builder,
+        answers_it=lambda passage: False,
+    )
+    return _fault(part, recipe, builder) is None
+
+
 def plan_kinds(questions: Sequence[ExamQuestion], oracle_share: float, seed: int) -> dict[str, bool]:
     """Which questions show their oracle: `oracle_share` of all, as far as the answerable ones allow.
 

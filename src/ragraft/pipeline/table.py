@@ -355,7 +355,7 @@ TABLE: tuple[Stage, ...] = (
         settings=_lesson_settings,
         identity=lambda at: [_retrieved(at), _writer(at), general_identity(at.config)],
         run=_synthesize,
-        version=4,
+        version=5,
     ),
     Stage(
         name="train",

@@ -6,24 +6,26 @@ A folder a method of the chain. Knows settings and the table of methods; knows n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConfig
 from ragraft.errors import InputError
+from ragraft.methods.balance import cap_unanswerable
 from ragraft.methods.exam_facts import making, making_sentence
 from ragraft.methods.finders import Finder
 from ragraft.methods.instructions import Instruction
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Recipe
+from ragraft.methods.raft import Made, Recipe, is_teachable
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
 from ragraft.methods.teaching.table import METHODS, Method
 from ragraft.ports import Generator
-from ragraft.records import ExamQuestion, Lesson, Rejected, lesson_to_row, to_json
+from ragraft.records import ExamQuestion, Lesson, Rejected, Side, lesson_to_row, to_json
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, step_folder
 
+UNANSWERABLE = "over synthesize.max_unanswerable"
 SUMMED = ("lessons", "validation lessons", "tokens")
 
 
@@ -69,7 +71,7 @@ def synthesize(
         base=base,
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
-    sides = _Sides(exam, settings, made)
+    sides = _Sides(exam, settings, made, materials)
     counts = [
         _teach(METHODS[name], materials, sides, out.folder(step_folder(number, name)))
         for number, name in enumerate(methods, start=1)
@@ -77,7 +79,7 @@ def synthesize(
     summary = {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
     warnings = [one["warning"] for one in counts if "warning" in one]
     told = {"warning": "; ".join(warnings)} if warnings else {}
-    out.write_json("summary.json", {**summary, **told, **sides.labels()})
+    out.write_json("summary.json", {**summary, **told, **sides.facts(), **sides.labels()})
     return Lessons(out)
 
 
@@ -95,20 +97,58 @@ def _plan(settings: SynthesizeConfig, prompt: PromptConfig, retrieve: RetrieveCo
 class _Sides:
     """The questions that lessons are made from, and those left out."""
 
-    def __init__(self, exam: Exam, settings: SynthesizeConfig, made: Sequence[ExamQuestion]) -> None:
-        seed, given = settings.seed, exam.questions("train")
-        asked = given if "given" in settings.questions else []
-        self.copies = settings.copies
-        train, left_out = limit_questions(asked, settings.max_questions, seed=seed)
-        self.train = [*train, *(one for one in made if one.side == "train")]
-        validation = [*exam.questions("validation"), *(one for one in made if one.side == "validation")]
-        self.validation, spared = limit_questions(validation, settings.max_validation, seed=seed)
-        unused = "given, but synthesize.questions asks made ones"
-        self.left_out = [
-            *(Rejected(question.id, unused) for question in given if not asked),
-            *(Rejected(question.id, "over synthesize.max_questions") for question in left_out),
-            *(Rejected(question.id, "over synthesize.max_validation") for question in spared),
-        ]
+    def __init__(
+        self, exam: Exam, settings: SynthesizeConfig, made: Sequence[ExamQuestion], materials: Materials
+    ) -> None:
+        self.copies, self._settings, self._materials = settings.copies, settings, materials
+        self.left_out: list[Rejected] = []
+        self._unanswerable = 0
+        given, used = exam.questions("train"), "given" in settings.questions
+        self._leave_out(() if used else given, "given, but synthesize.questions asks made ones")
+        written: dict[Side, list[ExamQuestion]] = {
+            side: [one for one in made if one.side == side] for side in ("train", "validation")
+        }
+        self.train = self._take(given if used else (), "max_questions", beside=written["train"])
+        self.validation = self._take([*exam.questions("validation"), *written["validation"]], "max_validation")
+
+    def _take(
+        self,
+        asked: Sequence[ExamQuestion],
+        limit: Literal["max_questions", "max_validation"],
+        *,
+        beside: Sequence[ExamQuestion] = (),
+    ) -> list[ExamQuestion]:
+        """As many of the asked questions as the limit allows, few of them unanswerable, and those made beside them."""
+        self._unanswerable += sum(not one.question.answerable for one in asked)
+        # Before the limit, so that others take their room; and after it, since it takes whole clusters.
+        few = self._capped(asked, beside=len(beside))
+        kept, over = limit_questions(few, getattr(self._settings, limit), seed=self._settings.seed)
+        self._leave_out(over, f"over synthesize.{limit}")
+        return [*self._capped(kept, beside=len(beside), teachable=self._is_teachable), *beside]
+
+    def _capped(
+        self,
+        questions: Sequence[ExamQuestion],
+        *,
+        beside: int,
+        teachable: Callable[[ExamQuestion], bool] = lambda question: True,
+    ) -> list[ExamQuestion]:
+        share, seed = self._settings.max_unanswerable, self._settings.seed
+        kept, over = cap_unanswerable(questions, share, seed=seed, beside=beside, teachable=teachable)
+        self._leave_out(over, UNANSWERABLE)
+        return kept
+
+    def _is_teachable(self, question: ExamQuestion) -> bool:
+        one = self._materials
+        return is_teachable(question, chunks=one.chunks, recipe=one.plan.recipe, builder=one.builder)
+
+    def _leave_out(self, questions: Sequence[ExamQuestion], reason: str) -> None:
+        self.left_out += [Rejected(question.id, reason) for question in questions]
+
+    def facts(self) -> dict[str, str]:
+        """How many unanswerable questions were too many, in words."""
+        over = sum(row.reason == UNANSWERABLE for row in self.left_out)
+        return {"unanswerable left out": f"{over} of {self._unanswerable} (synthesize.max_unanswerable)"} if over else {}
 
     def labels(self) -> dict[str, str]:
         """What a machine made, in words, by side."""
