@@ -139,6 +139,8 @@ def ask(
     asked = ask_run(_open(file, [], run_), question, model=model)
     reply = asked.reply
     print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
+    if reply.parsed.from_memory and not reply.parsed.abstained:
+        print("  (from memory: it rests on no document)")
     for text, number in reply.parsed.quotes:
         print(f'  "{text}"' + (f" [{number}]" if number else ""))
     shown = reply.fitted.passages

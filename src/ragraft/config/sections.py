@@ -112,6 +112,8 @@ class PromptConfig(Section):
     """Abstain where that is likelier than this; 0: wherever its first word is the likeliest one."""
     copy_quotes: bool = True
     """Quotes are copied from the documents, and cited by their numbers, whatever the model would write."""
+    grounded_only: bool = True
+    """False allows answers that no document holds: `Answer (from memory): …`, where the base model knows them."""
 
     @field_validator("abstention")
     @classmethod
@@ -178,6 +180,12 @@ class SynthesizeConfig(Section):
     """Share of lessons that show the oracle (RAFT's P); without it, and without an answer, they abstain."""
     max_unanswerable: float = Field(0.2, ge=0, le=1)
     """Largest share of questions that the documents don't answer; more are left out, drawn by seed."""
+    memory_share: float = Field(0.05, ge=0, le=1)
+    """With prompt.grounded_only false: share of lessons that want an answer from memory, as far as any are known."""
+    probe: int | None = Field(None, ge=0)
+    """Questions that the base is asked without documents; 200 with grounded_only false, else 0, when left out."""
+    probe_answers: int = Field(1, ge=1)
+    """Answers to each: a greedy one, then drawn ones; a question is known where any is right."""
     distractors: tuple[int, int] = (1, 3)
     """Fewest and most distractors beside the oracle, drawn uniformly."""
     hard: float = Field(0.5, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""Keep unanswerable questions to a share: a small model that abstains too often learns to refuse everything.
+"""How many lessons abstain: too many, and a small model learns to refuse everything; none, and it never abstains.
 
 Knows placed questions only; what else can make a question unfit for a lesson is the caller's to say.
 """
@@ -6,7 +6,8 @@ Knows placed questions only; what else can make a question unfit for a lesson is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Collection, Sequence
 
 from ragraft.records import ExamQuestion
 
@@ -35,6 +36,33 @@ def cap_unanswerable(
     drawn = sorted(unanswerable, key=lambda question: _digest(f"{seed}:{question.id}"))
     over = {question.id for question in drawn[most:]}
     return [q for q in questions if q.id not in over], [q for q in questions if q.id in over]
+
+
+def plan_kinds(
+    questions: Sequence[ExamQuestion],
+    oracle_share: float,
+    seed: int,
+    *,
+    known: Collection[str] = (),
+    memory_share: float = 0.0,
+) -> dict[str, bool]:
+    """Which questions show their oracle: `oracle_share` of all, as far as the answerable ones allow.
+
+    Unanswerable questions are lessons without an oracle already, so they count towards the rest: a small model that
+    sees a third of its lessons abstain learns to refuse everything. With a `memory_share`, so many of all are known
+    ones without their oracle, to be answered from memory, as far as there are any; the rest of those without are then
+    questions that the model doesn't know.
+    """
+    answerable = sorted(question.id for question in questions if question.oracle)
+    hidden = round((1 - oracle_share) * len(questions)) - (len(questions) - len(answerable))
+    order = random.Random(f"{seed}|oracle")
+    recalled = [name for name in answerable if memory_share and name in known]
+    spare = max(len(answerable) - 1, 0)
+    without = set(order.sample(recalled, min(round(memory_share * len(questions)), len(recalled), spare)))
+    others = sorted(set(answerable).difference(recalled))
+    wanted = min(max(hidden - len(without), 0), len(others), spare - len(without))
+    without.update(order.sample(others, wanted))
+    return {question.id: bool(question.oracle) and question.id not in without for question in questions}
 
 
 def _digest(text: str) -> bytes:

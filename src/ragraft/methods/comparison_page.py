@@ -26,23 +26,15 @@ def comparison_notes(comparison: Mapping[str, Any]) -> list[str]:
 def render_comparison(comparison: Mapping[str, Any]) -> str:
     """The page's HTML."""
     cells = comparison["grid"]["cells"]
-    metrics = (
-        (report_table.EVIDENCE, "By evidence"),
-        (report_table.ABSTENTION, "Abstention"),
-        (report_table.CITATIONS, "Citations"),
-        (report_table.COST, "Cost"),
-    )
     judged = [cell for cell in cells if cell["context"] != "none"]
     tables = [
         *comparison_tables(comparison),
         report_table.grid_table(comparison),
         report_table.label_table(comparison),
-        *(
-            report_table.metric_table(
-                comparison, judged if title in ("Abstention", "Citations") else cells, columns, title=title
-            )
-            for columns, title in metrics
-        ),
+        report_table.metric_table(comparison, cells, report_table.EVIDENCE, title="By evidence"),
+        report_table.metric_table(comparison, judged, report_table.ABSTENTION, title="Abstention"),
+        report_table.citation_table(comparison, judged),
+        report_table.metric_table(comparison, cells, report_table.COST, title="Cost"),
     ]
     return page_template("comparison.html.j2", minus=true_minus).render(
         title=" · ".join(comparison["grid"]["models"]),

@@ -88,6 +88,7 @@ def grade(
     - `citation_recall`: 1 if a shown passage that holds the evidence is cited, else 0; None where none was shown.
     - `quoted`: 1 if the answer quotes; `quote_verbatim`: share of the quotes that stand, blanks collapsed, in
       the passage they name (in any shown one, when they name none); None without quotes.
+    - `from_memory`: 1 if the answer says that it is no document's, else 0.
 
     `passages` are those shown, in the order of their numbers; `evidence_shown` is the caller's finding whether
     the evidence was among them.
@@ -104,6 +105,7 @@ def grade(
         "citation_recall": recall,
         "quoted": float(bool(parsed.quotes)),
         "quote_verbatim": _verbatim_share(parsed, passages),
+        "from_memory": float(parsed.from_memory),
     }
 
 

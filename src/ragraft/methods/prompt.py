@@ -15,6 +15,7 @@ from ragraft.ports import Tokenizer
 from ragraft.records import Message, Passage, Prompt
 
 ANSWER = "Answer: "
+FROM_MEMORY = "Answer (from memory): "
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class PromptBuilder:
     """The abstention is given if it is likelier than this."""
     copy_quotes: bool = True
     """Quotes are copied from the passages shown, whatever the model would write."""
+    grounded_only: bool = True
+    """Whether only what the documents hold may be answered."""
 
     def build(self, question: str, passages: Sequence[Passage], shots: Sequence[Shot] = ()) -> Prompt:
         """System text, solved examples, then documents and question; without passages, the closed-book form."""
@@ -93,7 +96,10 @@ class PromptBuilder:
         return Fitted(self.build(question, shown, shots), tuple(shown), tuple(dropped))
 
     def _system(self, with_documents: bool) -> str:
-        return prompt_text("documents.txt" if with_documents else "closed.txt").format(abstention=self.abstention)
+        if not with_documents:
+            return prompt_text("closed.txt")
+        told = prompt_text("documents.txt").format(abstention=self.abstention)
+        return told if self.grounded_only else f"{told} {prompt_text('memory.txt')}"
 
 
 def user_turn(question: str, passages: Sequence[Passage]) -> str:

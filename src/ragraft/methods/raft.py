@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 
 from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.target import abstain, find_quotes, reads_back, wanted_line, write_target
+from ragraft.methods.target import abstain, answer_from_memory, find_quotes, reads_back, wanted_line, write_target
 from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
 
 # Ranks up to this one are hard distractors; deeper ones are low.
@@ -47,6 +47,8 @@ class Part:
     """What was found for it, best first: where its distractors come from."""
     answers_it: Callable[[Passage], bool]
     """Whether a passage answers the question: such a passage is never a distractor."""
+    from_memory: bool = False
+    """Whether it is to be answered from memory, where no oracle is shown."""
 
     @property
     def oracle_ids(self) -> tuple[str, ...]:
@@ -65,11 +67,12 @@ def make_part(
     ranked: Sequence[Passage],
     builder: PromptBuilder,
     answers_it: Callable[[Passage], bool],
+    from_memory: bool = False,
 ) -> Part:
     """The question with the passages that hold its evidence, as the retriever found them where it did."""
     showing = [passage for passage in ranked if passage.shows]
     oracle = _fitting_oracle(question, chunks, showing, builder) if with_oracle else []
-    return Part(question, tuple(oracle), ranked, answers_it)
+    return Part(question, tuple(oracle), ranked, answers_it, from_memory and not with_oracle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +100,6 @@ def is_teachable(
         answers_it=lambda passage: False,
     )
     return _fault(part, recipe, builder) is None
-
-
-def plan_kinds(questions: Sequence[ExamQuestion], oracle_share: float, seed: int) -> dict[str, bool]:
-    """Which questions show their oracle: `oracle_share` of all, as far as the answerable ones allow.
-
-    Unanswerable questions are lessons without an oracle already, so they count towards the rest: a small model that
-    sees a third of its lessons abstain learns to refuse everything.
-    """
-    answerable = sorted(question.id for question in questions if question.oracle)
-    hidden = round((1 - oracle_share) * len(questions)) - (len(questions) - len(answerable))
-    order = random.Random(f"{seed}|oracle")
-    without = set(order.sample(answerable, min(max(hidden, 0), max(len(answerable) - 1, 0))))
-    return {question.id: bool(question.oracle) and question.id not in without for question in questions}
 
 
 def make_lesson(
@@ -198,7 +188,7 @@ def _fault(part: Part, recipe: Recipe, builder: PromptBuilder) -> Rejected | Non
 
 def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
     if not part.oracle:
-        return _without_oracle(part.question, recipe)
+        return _without_oracle(part, recipe)
     return write_target(part.question.question, shown, part.oracle_ids, recipe.quote_words)
 
 
@@ -253,9 +243,9 @@ def _lesson(
     if not shown:
         return Rejected(question.id, "no document fits beside the question into prompt.max_tokens")
     wanted = _wanted(part, shown, recipe)  # numbers are written after the shuffle
-    if part.oracle and not reads_back(wanted, shown, part.oracle_ids):
+    if (part.oracle or part.from_memory) and not reads_back(wanted, shown, part.oracle_ids):
         return Rejected(question.id, "the wanted answer could not be told from the form around it", wanted)
-    kind = _kind(question, part.oracle)
+    kind = _kind(part)
     lesson = Lesson(
         id=f"{question.id}~{seed}",
         question_id=question.id,
@@ -272,18 +262,23 @@ def _lesson(
     return Made(lesson, tuple(shown), len(candidates) - len(shown), kinds)
 
 
-def _without_oracle(question: ExamQuestion, recipe: Recipe) -> str:
+def _without_oracle(part: Part, recipe: Recipe) -> str:
     """The wanted text where no evidence is shown; the answer itself where there is none to show (see `labels`)."""
-    rests_on_silence = question.question.answerable and not question.oracle
-    return wanted_line(question.question) if rests_on_silence else abstain(recipe.abstention)
+    asked = part.question.question
+    if part.from_memory:
+        return answer_from_memory(asked)
+    rests_on_silence = asked.answerable and not part.question.oracle
+    return wanted_line(asked) if rests_on_silence else abstain(recipe.abstention)
 
 
-def _kind(question: ExamQuestion, oracle: Sequence[Passage]) -> Kind:
-    if oracle:
+def _kind(part: Part) -> Kind:
+    if part.oracle:
         return "oracle"
-    if not question.question.answerable:
+    if not part.question.question.answerable:
         return "unanswerable"
-    return "no-oracle" if question.oracle else "silent"
+    if part.from_memory:
+        return "from-memory"
+    return "no-oracle" if part.question.oracle else "silent"
 
 
 def choose_oracle(

@@ -36,7 +36,7 @@ ABSTENTION = (
     "over_refusal",
     "refusal_without_evidence",
 )
-CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim")
+CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "from_memory")
 COST = ("prompt_tokens", "answer_tokens", "truncated")
 ONE_SEED = "one training seed; headlines need three"
 NO_FEWSHOT = "the few-shot base was not examined; part of what tuning seems to gain may be only form"

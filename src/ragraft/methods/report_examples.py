@@ -90,6 +90,7 @@ def _answer_data(question: ExamQuestion, answer: Answer) -> dict[str, Any]:
         "citations": list(answer.citations),
         "abstained": answer.abstained,
         "evidence_shown": answer.evidence_shown,
+        "from_memory": bool(answer.scores.get("from_memory")),
         "truncated": answer.finish_reason == "length",
         "f1": score(question, answer),
     }

@@ -76,13 +76,13 @@ def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
     metrics = {
         "evidence": ("by_evidence", report_table.EVIDENCE, "By evidence"),
         "abstention": ("abstention", report_table.ABSTENTION, "Abstention"),
-        "citations": ("citations", report_table.CITATIONS, "Citations"),
         "cost": ("cost", report_table.COST, "Cost"),
     }
     found = {
         "grid": report_table.grid_table(report),
         "labels": report_table.label_table(report),
         "differences": report_table.difference_table(report),
+        "citations": report_table.citation_table(report, report["citations"]),
         "retrieval": report_table.retrieval_table(report),
         "sides": report_table.sides_table(report),
         "forgetting": forgetting_table(report["forgetting"]),

@@ -25,6 +25,7 @@ CITATIONS = (
     ("quoting_share", "Answers that quote", interval),
     ("quote_verbatim", "Quotes verbatim", interval),
 )
+FROM_MEMORY = ("from_memory", "From memory, and said so", interval)
 COST = (
     ("prompt_tokens", "Prompt tokens", tokens),
     ("answer_tokens", "Answer tokens", tokens),
@@ -83,6 +84,13 @@ def metric_table(
         for head, metrics in _by_context(report, cells)
     )
     return Table(title, ("Context", "Model", *(heading for _, heading, _ in kept)), rows)
+
+
+def citation_table(report: Report, cells: Sequence[Mapping[str, Any]]) -> Table:
+    """Citations and quotes; how much is answered from memory only where anything is."""
+    recalled = any((cell["metrics"].get("from_memory") or {}).get("value") for cell in cells)
+    columns = (*CITATIONS, FROM_MEMORY) if recalled else CITATIONS
+    return metric_table(report, cells, columns, title="Citations")
 
 
 def difference_table(report: Report) -> Table:

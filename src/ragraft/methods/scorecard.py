@@ -104,6 +104,11 @@ def _score(name: str) -> Callable[[Row], float | None]:
     return lambda row: row.answer.scores[name]
 
 
+def _from_memory(row: Row) -> float | None:
+    # Answers that were graded before the flag was kept don't have it.
+    return row.answer.scores.get("from_memory")
+
+
 def _everything(row: Row) -> bool:
     return True
 
@@ -127,6 +132,7 @@ METRICS: Mapping[str, Metric] = {
     "citation_recall": Metric(lambda row: row.shown, _score("citation_recall")),
     "quoting_share": Metric(_everything, _score("quoted")),
     "quote_verbatim": Metric(_everything, _score("quote_verbatim")),
+    "from_memory": Metric(lambda row: row.documents, _from_memory),
     "answer_tokens": Metric(_everything, lambda row: float(row.answer.answer_tokens), share=False),
     "prompt_tokens": Metric(_everything, lambda row: float(row.answer.prompt_tokens), share=False),
     "truncated": Metric(_everything, lambda row: float(row.answer.finish_reason == "length")),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ragraft.methods.answer import bare_answer, parse
 from ragraft.methods.grade import measure_of
-from ragraft.methods.prompt import ANSWER
+from ragraft.methods.prompt import ANSWER, FROM_MEMORY
 from ragraft.methods.sentences import sentence_spans
 from ragraft.records import Passage, Question
 
@@ -39,6 +39,11 @@ class Quote:
 def abstain(abstention: str) -> str:
     """The wanted text where the documents shown hold no answer."""
     return f"{ANSWER}{abstention}"
+
+
+def answer_from_memory(question: Question) -> str:
+    """The wanted text where the documents shown hold no answer and the model is to give its own."""
+    return FROM_MEMORY + wanted_line(question).removeprefix(ANSWER)
 
 
 def write_target(question: Question, shown: Sequence[Passage], oracle: Sequence[str], quote_words: int) -> str:
@@ -67,7 +72,7 @@ def reads_back(target: str, shown: Sequence[Passage], oracle: Sequence[str]) -> 
     """Whether a model that answers just so would be understood: its answer, that it is one, and what it cites."""
     parsed = parse(target, "")
     cited = {shown[number - 1].id for number in parsed.citations if 1 <= number <= len(shown)}
-    said = target.partition("\n")[0].removeprefix(ANSWER)
+    said = target.partition("\n")[0].removeprefix(FROM_MEMORY if parsed.from_memory else ANSWER)
     # An answer may have quotation marks of its own, such as a title's.
     held = all(
         shown[number - 1].id in oracle and text in shown[number - 1].text

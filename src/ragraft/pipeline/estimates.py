@@ -16,6 +16,9 @@ from ragraft.config import QuestionFiles
 from ragraft.methods import estimate as arithmetic
 from ragraft.methods.estimate import Estimate, Pace, Work
 from ragraft.methods.forgetting import number_of_answers
+from ragraft.methods.probe import ANSWER_TOKENS
+from ragraft.methods.teaching.table import METHODS
+from ragraft.pipeline.general import probed
 from ragraft.pipeline.rates import Measured, Rates
 from ragraft.pipeline.table import At
 from ragraft.records import Side
@@ -23,6 +26,8 @@ from ragraft.stages.train import TAKEN
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json
 
 LONG = ("index", "train", "evaluate")
+LESSONS = "synthesize"
+"""Long where the base model is asked; how fast it answers is learnt where most is asked, in evaluate."""
 DEFAULT_WIDTH = 384
 # Below this a measurement tells of opening files, not of the work.
 SHORTEST = 1.0
@@ -60,17 +65,21 @@ class Foresight:
     runs: Path
 
     def plan(self, stage: str) -> Plan | None:
-        """What a long stage is to do; None for a short one."""
-        if stage not in LONG:
+        """What a long stage is to do; None for a short one, and for one that nothing can be told of."""
+        if stage not in (*LONG, LESSONS):
             return None
-        measured = self._measured(stage)
         work = _WORK[stage](self)
+        if stage == LESSONS and not work.effort:
+            return None
+        measured = self._measured("evaluate" if stage == LESSONS else stage)
         found = arithmetic.expect(work, measured.pace)
         tokens = round(found.tokens * measured.tokens)
         return Plan(stage, work, Estimate(found.seconds, tokens, found.disk, found.guessed))
 
     def learn(self, plan: Plan, folder: Folder, seconds: float) -> None:
         """Remember how fast a stage was that ran in one go."""
+        if plan.stage not in _REALLY:
+            return
         really = _REALLY[plan.stage](self, plan.work, folder, seconds)
         if really.worked < SHORTEST:
             return
@@ -177,6 +186,20 @@ class Foresight:
             shots=batches * example,
         )
 
+    def lesson_work(self) -> Work:
+        """What the base model is asked before lessons: the sample alone, since a small one seldom knows enough for more.
+
+        Nothing where more is asked than can be foretold.
+        """
+        config = self.at.config
+        if any(METHODS[name].asks_base for name in config.train.method) or "generate" in config.synthesize.made:
+            return Work(0)
+        asked = min(probed(config), self._lessons()) * config.synthesize.probe_answers
+        room = min(ANSWER_TOKENS, config.prompt.answer_tokens)
+        return arithmetic.evaluate_work(
+            asked, shown=0.0, chunk_tokens=config.index.chunk_tokens, answer_tokens=room, shots=0
+        )
+
     def _base_is_kept(self) -> bool:
         """Whether finished scores, of this run or a sibling, hold the same questions to the same base."""
         scores = [*self.runs.glob("*/70-scores"), *self.runs.glob("*/replaced/70-scores-*")]
@@ -247,6 +270,7 @@ class Foresight:
 
 _WORK: Mapping[str, Callable[[Foresight], Work]] = {
     "index": Foresight.index_work,
+    LESSONS: Foresight.lesson_work,
     "train": Foresight.train_work,
     "evaluate": Foresight.evaluate_work,
 }

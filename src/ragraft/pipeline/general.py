@@ -8,7 +8,7 @@ from pathlib import Path
 from ragraft.config import Config
 from ragraft.errors import InputError
 from ragraft.methods.instructions import Instruction, instruction_from_row, read_instructions
-from ragraft.methods.teaching.table import METHODS
+from ragraft.methods.teaching.table import METHODS, probe_size
 from ragraft.workspace import hash_file
 
 
@@ -18,8 +18,14 @@ def uses_instructions(config: Config) -> bool:
 
 
 def asks_base(config: Config) -> bool:
-    """Whether the base model's own answers are among what the chain learns."""
-    return any(METHODS[name].asks_base for name in config.train.method)
+    """Whether lessons depend on what the base model answers: as something to learn, or to tell what it knows."""
+    return any(METHODS[name].asks_base for name in config.train.method) or probed(config) > 0
+
+
+def probed(config: Config) -> int:
+    """How many questions the base model is asked first to tell what it knows."""
+    grounded_only = config.prompt.grounded_only
+    return probe_size(config.synthesize.probe, grounded_only=grounded_only, methods=config.train.method)
 
 
 def read_general(config: Config) -> list[Instruction]:

@@ -13,7 +13,7 @@ from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.backends import ConfiguredBackends
-from ragraft.pipeline.general import asks_base, general_identity, read_general
+from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.preference import training_settings, tuned_answers
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
@@ -119,49 +119,15 @@ def questions_of(config: Config) -> Path | QuestionFiles:
 
 
 def _synthesize(at: At, out: Folder) -> object:
-    from ragraft.pipeline.checks import check_askable
-    from ragraft.stages.synthesize import Finders, synthesize
+    from ragraft.pipeline.lessons import write_lessons
 
-    exam, prompts, config = Exam(at.made["examine"]), builder(at), at.config
-    check_askable(exam, prompts)
-    made = _make_questions(at, out)
-    passages = made.retrieved()
-    written = synthesize(
-        Corpus(at.made["ingest"]),
-        Index(at.made["index"]),
-        exam,
-        methods={method: config.lesson_settings().get(method) for method in config.train.method},
-        settings=config.synthesize,
-        prompt=config.prompt,
-        retrieve=config.retrieve,
-        finders=Finders(candidates=finder(at, passages, reranked=False), shown=finder(at, passages)),
-        builder=prompts,
-        instructions=read_general(config),
-        base=at.backends.generator(config.model) if asks_base(config) else None,
-        out=out,
-        made=made.questions(),
-    )
-    at.backends.close_models()  # training is a process of its own, and needs the memory
-    return written
+    return write_lessons(at, out)
 
 
-def _make_questions(at: At, out: Folder) -> MadeQuestions:
-    """The questions that a machine makes for lessons; none where all are given."""
-    from ragraft.pipeline.making import make_questions
+def _lesson_identity(at: At) -> list[Any]:
+    from ragraft.pipeline.lessons import question_identity
 
-    place = out.folder("made") if at.config.synthesize.made else Folder(out.file("made"))
-    return make_questions(at, place) if at.config.synthesize.made else MadeQuestions(place)
-
-
-def _writer(at: At) -> Any:
-    """What decides the made questions beside the settings of lessons: who writes them, and what finds their chunks."""
-    settings = at.config.synthesize
-    if not settings.made:
-        return None
-    apart = isinstance(at.config.questions, QuestionFiles)
-    writes = "generate" in settings.made
-    writer = at.backends.writer_identity(settings.generate.model or at.config.model) if writes else ""
-    return [writer, apart, at.config.retrieve.k, at.config.examine.shares.model_dump(), at.config.examine.seed]
+    return [_retrieved(at), question_identity(at), general_identity(at.config)]
 
 
 def _train(at: At, out: Folder) -> object:
@@ -284,6 +250,7 @@ def builder(at: At) -> Any:
         answer_tokens=settings.answer_tokens,
         abstain_above=settings.abstain_above,
         copy_quotes=settings.copy_quotes,
+        grounded_only=settings.grounded_only,
     )
 
 
@@ -353,7 +320,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("50-lessons", versioned=False),
         needs=("ingest", "index", "examine"),
         settings=_lesson_settings,
-        identity=lambda at: [_retrieved(at), _writer(at), general_identity(at.config)],
+        identity=_lesson_identity,
         run=_synthesize,
         version=5,
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ragraft.config import PromptConfig, RetrieveConfig, Section, SynthesizeConfig
@@ -17,10 +17,11 @@ from ragraft.methods.exam_facts import making, making_sentence
 from ragraft.methods.finders import Finder
 from ragraft.methods.instructions import Instruction
 from ragraft.methods.limit import limit_questions
+from ragraft.methods.probe import Knowledge, probe
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe, is_teachable
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
-from ragraft.methods.teaching.table import METHODS, Method
+from ragraft.methods.teaching.table import METHODS, Method, probe_size
 from ragraft.ports import Generator
 from ragraft.records import ExamQuestion, Lesson, Rejected, Side, lesson_to_row, to_json
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, step_folder
@@ -72,6 +73,9 @@ def synthesize(
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
     sides = _Sides(exam, settings, made, materials)
+    asked = probe_size(settings.probe, grounded_only=prompt.grounded_only, methods=methods)
+    if asked:
+        materials = replace(materials, knowledge=_probe(sides, materials, settings, asked, out))
     counts = [
         _teach(METHODS[name], materials, sides, out.folder(step_folder(number, name)))
         for number, name in enumerate(methods, start=1)
@@ -79,7 +83,8 @@ def synthesize(
     summary = {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
     warnings = [one["warning"] for one in counts if "warning" in one]
     told = {"warning": "; ".join(warnings)} if warnings else {}
-    out.write_json("summary.json", {**summary, **told, **sides.facts(), **sides.labels()})
+    knows = {"knows": str(materials.knowledge)} if materials.knowledge else {}
+    out.write_json("summary.json", {**summary, **told, **knows, **sides.facts(), **sides.labels()})
     return Lessons(out)
 
 
@@ -91,7 +96,34 @@ def _plan(settings: SynthesizeConfig, prompt: PromptConfig, retrieve: RetrieveCo
         quote_words=settings.quote_words,
         abstention=prompt.abstention,
     )
-    return Plan(recipe, settings.oracle_share, settings.group, k=retrieve.k, pool=retrieve.pool, seed=settings.seed)
+    return Plan(
+        recipe,
+        settings.oracle_share,
+        settings.group,
+        k=retrieve.k,
+        pool=retrieve.pool,
+        seed=settings.seed,
+        memory_share=0.0 if prompt.grounded_only else settings.memory_share,
+    )
+
+
+def _probe(
+    sides: _Sides, materials: Materials, settings: SynthesizeConfig, sample: int, out: Folder
+) -> Knowledge:
+    """What the base model knows of the questions that lessons ask, written to probe.jsonl."""
+    if materials.base is None:
+        raise ValueError("the base model is to be asked what it knows, and was not given")
+    found = probe(
+        sides.train,
+        beside=sides.validation,
+        base=materials.base,
+        builder=materials.builder,
+        sample=sample,
+        answers=settings.probe_answers,
+        seed=settings.seed,
+    )
+    out.write_jsonl("probe.jsonl", map(to_json, found.rows))
+    return found
 
 
 class _Sides:
@@ -168,6 +200,8 @@ def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> 
     out.write_jsonl("lessons.jsonl", (lesson_to_row(made.lesson) for made in train.made))
     out.write_jsonl("validation.jsonl", (lesson_to_row(made.lesson) for made in validation.made))
     counts = _counts(train, validation, rejected, materials.builder)
+    if method.sorts_known and materials.knowledge:
+        counts |= _known(train.made, materials.knowledge)
     out.write_json("counts.json", counts)
     return counts
 
@@ -205,6 +239,19 @@ def _counts(train: Lot, validation: Lot, rejected: Sequence[Rejected], builder: 
         "copies": len({made.lesson.copy for made in lessons}),
         **train.facts,
     }
+
+
+def _known(lessons: Sequence[Made], knowledge: Knowledge) -> dict[str, Any]:
+    """What the base model knows, and how many lessons stand in each quadrant: known or not, evidence shown or not."""
+    quadrants = Counter(
+        f"quadrant: {'known' if lesson.question_id in knowledge.known else 'not known'}, "
+        f"evidence {'shown' if lesson.oracle else 'not shown'}"
+        for lesson in (made.lesson for made in lessons)
+        if lesson.passages
+    )
+    asked = {"asked": len(knowledge.rows), "answered right": knowledge.right, "counted as known": len(knowledge.known)}
+    skipped = {"not asked: no answer that can't be guessed, or too long": knowledge.skipped} if knowledge.skipped else {}
+    return {"knows": {**asked, **skipped}, **dict(sorted(quadrants.items()))}
 
 
 def _dropped(lessons: Sequence[Made]) -> dict[str, int]:

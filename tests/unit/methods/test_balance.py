@@ -1,11 +1,11 @@
-"""Laws of the share of unanswerable questions: never above it, never fewer than it allows, nothing lost."""
+"""Laws of how many lessons abstain: shares hold and are used, the known are told from the unknown, nothing is lost."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.balance import cap_unanswerable
+from ragraft.methods.balance import cap_unanswerable, plan_kinds
 from ragraft.records import ExamQuestion, Question
 
 Kinds = st.lists(st.booleans(), max_size=60)
@@ -14,7 +14,9 @@ Kinds = st.lists(st.booleans(), max_size=60)
 def asked(kinds: list[bool]) -> list[ExamQuestion]:
     """A question a place, answerable or not."""
     return [
-        ExamQuestion(Question(f"q{row}", "What?", ("so",) if kind else ()), "train", f"c{row % 7}")
+        ExamQuestion(
+            Question(f"q{row}", "What?", ("so",) if kind else ()), "train", f"c{row % 7}", (f"t{row}",) if kind else ()
+        )
         for row, kind in enumerate(kinds)
     ]
 
@@ -65,3 +67,60 @@ def test_nothing_is_asked_where_nothing_can_be_too_much() -> None:
     questions = asked([True] * 3)
     assert cap_unanswerable(questions, 0.0, seed=0, teachable=never) == (questions, [])
     assert cap_unanswerable(asked([False] * 3), 1.0, seed=0, teachable=never)[1] == []
+
+
+# --- which questions show their oracle
+
+
+@given(st.integers(1, 60), st.integers(0, 40), st.floats(0.05, 1), st.integers(0, 5))
+def test_the_share_of_oracle_lessons_is_as_asked(answerable: int, unanswerable: int, share: float, seed: int) -> None:
+    questions = asked([True] * answerable + [False] * unanswerable)
+    plan = plan_kinds(questions, share, seed)
+    assert set(plan) == {question.id for question in questions}
+    assert not any(plan[question.id] for question in questions if not question.question.answerable)
+    wanted = len(questions) - round((1 - share) * len(questions))
+    assert sum(plan.values()) == max(1, min(wanted, answerable))
+    assert plan == plan_kinds(questions[::-1], share, seed)
+
+
+Known = st.sets(st.integers(0, 59))
+
+
+@given(Kinds.filter(any), Known, st.floats(0.05, 1), st.floats(0.01, 1), st.integers(0, 5))
+def test_so_many_known_questions_are_recalled_and_the_rest_without_oracle_is_unknown(
+    kinds: list[bool], known: set[int], share: float, recalled: float, seed: int
+) -> None:
+    questions = asked(kinds)
+    names = {f"q{row}" for row in known}
+    plan = plan_kinds(questions, share, seed, known=names, memory_share=recalled)
+    assert set(plan) == {question.id for question in questions}
+    hidden = {question.id for question in questions if question.oracle and not plan[question.id]}
+    able, count = sum(kinds), len(questions)
+    answerable = {question.id for question in questions if question.oracle}
+    from_memory = len(hidden & names)
+    assert from_memory == min(round(recalled * count), len(names & answerable), able - 1)
+    abstaining = len(hidden - names) + count - able
+    room = round((1 - share) * count) - from_memory
+    assert len(hidden - names) == min(max(room - (count - able), 0), len(answerable - names), able - 1 - from_memory)
+    assert abstaining <= max(room, count - able), "what is recalled is taken from those that abstain"
+    assert sum(plan.values()) >= 1
+
+
+@given(Kinds, Known, st.floats(0.05, 1), st.integers(0, 5))
+def test_where_memory_is_not_wanted_what_is_known_changes_nothing(
+    kinds: list[bool], known: set[int], share: float, seed: int
+) -> None:
+    questions = asked(kinds)
+    assert plan_kinds(questions, share, seed, known={f"q{row}" for row in known}) == plan_kinds(questions, share, seed)
+
+
+def test_another_seed_hides_other_oracles() -> None:
+    questions = asked([True] * 60)
+    plans = [plan_kinds(questions, 0.8, seed) for seed in range(3)]
+    assert plans[0] != plans[1] != plans[2]
+    assert [sum(plan.values()) for plan in plans] == [48, 48, 48]
+
+
+def test_no_questions_no_plan() -> None:
+    assert plan_kinds([], 0.8, 0) == {}
+    assert plan_kinds(asked([False]), 1.0, 0) == {"q0": False}

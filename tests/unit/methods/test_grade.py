@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragraft.methods.answer import parse
 from ragraft.methods.grade import exact_match, grade, label_of, label_set, measure_of, normalised, token_f1
 from ragraft.records import ExamQuestion, Parsed, Passage, Question
 
@@ -19,7 +20,9 @@ PASSAGES = (
     Passage("c2", "d2", "Dogs", "A dog sleeps twelve."),
     Passage("c3", "d1", "Cats again", "A cat sleeps sixteen hours."),
 )
-SCORES = {"f1", "em", "f1_all", "em_all", "citation_precision", "citation_recall", "quoted", "quote_verbatim"}
+SCORES = {
+    "f1", "em", "f1_all", "em_all", "citation_precision", "citation_recall", "quoted", "quote_verbatim", "from_memory",
+}  # fmt: skip
 
 
 # --- SQuAD 2.0's evaluate-v2.0.py, its functions as they are there but for the types ---
@@ -178,6 +181,15 @@ def test_a_passage_from_elsewhere_is_right_to_cite_where_it_shows_the_evidence()
     for citation, score in ((1, 0), (2, 1)):
         scores = grade(question, _parsed(citations=(citation,)), passages=passages, evidence_shown=True)
         assert (scores["citation_precision"], scores["citation_recall"]) == (score, score)
+
+
+def test_an_answer_from_memory_is_graded_like_any_other_and_flagged() -> None:
+    said = parse("Answer (from memory): sixteen hours", "not in the documents.")
+    scores = _grade(_question("sixteen hours"), said)
+    assert (scores["from_memory"], scores["f1"], scores["quoted"], scores["citation_precision"]) == (1, 1, 0, None)
+    assert _grade(_question("sixteen hours"), _parsed("sixteen hours"))["from_memory"] == 0
+    guessed = grade(_question(), said, passages=PASSAGES, evidence_shown=False)
+    assert (guessed["f1"], guessed["f1_all"]) == (None, 0), "where nothing is right, a guess is wrong"
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,18 @@ def test_the_abstention_may_hold_anything(word_tokenizer: Tokenizer) -> None:
     assert prompt.messages[0].content.endswith("write only: Answer: {nothing} {0} %s")
 
 
+def test_answers_from_memory_are_only_invited_where_they_are_allowed(word_tokenizer: Tokenizer) -> None:
+    free = PromptBuilder(word_tokenizer, ABSTENTION, 2048, 96, grounded_only=False)
+    assert free.build("q", [REEF]).messages[0].content == (
+        f'{SYSTEM} If they do not hold it but you know it, write instead, in one line: "Answer (from memory): " and the '
+        "shortest right answer."
+    )
+    assert free.build("q", []) == make_builder(word_tokenizer).build("q", [])
+    assert free.build("q", [REEF]).messages[1:] == make_builder(word_tokenizer).build("q", [REEF]).messages[1:]
+
+
 def test_prompt_files_end_without_blanks() -> None:
-    for name in ("documents.txt", "closed.txt", "refusals.txt"):
+    for name in ("documents.txt", "memory.txt", "closed.txt", "refusals.txt"):
         assert prompt_text(name) == prompt_text(name).strip() != ""
 
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ragraft.methods.answer import parse
+from ragraft.methods.balance import plan_kinds
 from ragraft.methods.prompt import PromptBuilder, user_turn
-from ragraft.methods.raft import HARD_RANKS, Made, Recipe, choose_oracle, make_lesson, plan_kinds
+from ragraft.methods.raft import HARD_RANKS, Made, Recipe, choose_oracle, make_lesson
 from ragraft.ports import Tokenizer
 from ragraft.records import ExamQuestion, Passage, Question, Rejected
 
@@ -354,34 +353,6 @@ def test_a_lesson_never_shows_no_document_at_all(word_tokenizer: Tokenizer) -> N
     assert draw(tight, asked(1), with_oracle=False) == Rejected(
         "q1", "no document fits beside the question into prompt.max_tokens"
     )
-
-
-# --- which questions show their oracle
-
-sizes = st.integers(0, 40)
-
-
-@given(st.integers(1, 60), sizes, st.floats(0.05, 1), st.integers(0, 5))
-def test_the_share_of_oracle_lessons_is_as_asked(answerable: int, unanswerable: int, share: float, seed: int) -> None:
-    questions = [asked(row) for row in range(answerable)] + [asked(row, False) for row in range(unanswerable)]
-    plan = plan_kinds(questions, share, seed)
-    assert set(plan) == {question.id for question in questions}
-    assert not any(plan[f"u{row}"] for row in range(unanswerable))
-    wanted = len(questions) - round((1 - share) * len(questions))
-    assert sum(plan.values()) == max(1, min(wanted, answerable))
-    assert plan == plan_kinds(questions[::-1], share, seed)
-
-
-def test_another_seed_hides_other_oracles() -> None:
-    questions = [asked(row) for row in range(60)]
-    plans = [plan_kinds(questions, 0.8, seed) for seed in range(3)]
-    assert plans[0] != plans[1] != plans[2]
-    assert [sum(plan.values()) for plan in plans] == [48, 48, 48]
-
-
-def test_no_questions_no_plan() -> None:
-    assert plan_kinds([], 0.8, 0) == {}
-    assert plan_kinds([asked(1, False)], 1.0, 0) == {"u1": False}
 
 
 def test_a_budget_test_needs_chunks_of_a_size() -> None:

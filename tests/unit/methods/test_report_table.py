@@ -10,6 +10,7 @@ from ragraft.methods.report_data import Sources, build_report
 from ragraft.methods.report_table import (
     COST,
     Table,
+    citation_table,
     difference_table,
     grid_table,
     metric_table,
@@ -89,7 +90,8 @@ def test_report_json() -> None:
                 "gain": 1.0,
                 "answers": [
                     {"model": model, "answer": text, "text": f"Answer: {text}", "quotes": [], "citations": [],
-                     "abstained": False, "evidence_shown": True, "truncated": False, "f1": f1}
+                     "abstained": False, "evidence_shown": True, "from_memory": False, "truncated": False,
+                     "f1": f1}
                     for model, text, f1 in (("base", "no", 0.0), ("tuned", "that", 1.0))
                 ],
                 "passages": [
@@ -171,3 +173,15 @@ def test_an_exam_made_by_a_machine_says_so_right_below_the_verdict() -> None:
     people = replace(given, card={**given.card, "made_by": {"questions": 2, "made": 0, "reviewed": 0, "by": {}}})
     assert build_report(people, examples=0)["exam"]["label"] is None
     assert "machine" not in " ".join(render_table(build_report(people, examples=0)).notes)
+
+
+def test_answers_from_memory_have_a_column_where_there_are_any() -> None:
+    report = build_report(sources(), examples=0)
+    quoting = {"quoting_share": figure(0.9, 0.8, 1.0)}
+    rows = [{"model": "base", "context": "retrieved", "metrics": quoting}]
+    for share, wanted in ((0.0, []), (0.25, ["From memory, and said so"])):
+        tuned = {"model": "tuned", "context": "retrieved", "metrics": quoting | {"from_memory": figure(share, 0.0, 0.3)}}
+        table = citation_table(report, [*rows, tuned])
+        assert list(table.columns) == ["Context", "Model", "Answers that quote", *wanted]
+    assert table.rows[1][-1] == "25.0 [0.0, 30.0]"
+    assert citation_table(report, []).rows == ()

@@ -9,7 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ragraft.methods.answer import parse
-from ragraft.methods.target import OWN_QUOTE_WORDS, abstain, find_quotes, write_target
+from ragraft.methods.target import (
+    OWN_QUOTE_WORDS,
+    abstain,
+    answer_from_memory,
+    find_quotes,
+    reads_back,
+    write_target,
+)
 from ragraft.records import Passage, Question
 
 ABSTENTION = "not in the documents."
@@ -266,6 +273,17 @@ def test_a_quote_keeps_the_white_space_of_its_document_and_an_answer_has_none() 
 def test_the_abstention_has_no_number() -> None:
     assert abstain(ABSTENTION) == "Answer: not in the documents."
     assert parse(abstain(ABSTENTION), ABSTENTION).abstained
+
+
+@pytest.mark.parametrize(("answer", "held"), [("1890", True), ("the “Old” reef", True), ("see Answer: 3", False)])
+def test_an_answer_from_memory_says_so_and_cites_nothing(answer: str, held: bool) -> None:
+    target = answer_from_memory(asked(answer))
+    assert target == f"Answer (from memory): {answer}"
+    found = parse(target, ABSTENTION)
+    assert (found.from_memory, found.abstained, found.citations) == (True, False, ())
+    assert (found.answer == answer) is held
+    assert reads_back(target, [passage("The reef is old.", "p0")], ()) is held
+    assert not reads_back(f"{target} [1]", [passage("The reef is old.", "p0")], ())
 
 
 plain = ["reef", "is", "old.", "[39]", "So", "(the", "end)", "was", "\n"]

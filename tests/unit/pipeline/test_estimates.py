@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ragraft.pipeline import STAGES, open_session
-from ragraft.pipeline.estimates import LONG, Foresight, Plan
+from ragraft.pipeline.estimates import LESSONS, LONG, Foresight, Plan
 from ragraft.pipeline.rates import RATES
 from ragraft.workspace import Folder
 
@@ -112,6 +112,26 @@ def test_the_base_is_not_asked_again_after_another_training(make_site: MakeSite,
     assert again.written < whole.written / 2
     other = plan(foresight(site, "train.epochs=3", "retrieve.k=3"), "evaluate").work
     assert other.written > again.written * 2, "other passages are other prompts"
+
+
+def test_asking_the_base_what_it_knows_is_expected_at_the_pace_of_the_exam(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    free = "prompt.grounded_only=false"
+    assert foresight(site).plan(LESSONS) is None
+    assert foresight(site, free, "train.method=sft").plan(LESSONS) is None, "nothing depends on it"
+    assert foresight(site, free, "train.method=hybrid").plan(LESSONS) is None, "hybrid asks more than can be foretold"
+    few, all_train = (plan(foresight(site, f"synthesize.probe={size}"), LESSONS) for size in (5, 200))
+    assert all_train.work.written == round(0.5 * 36) / 5 * few.work.written
+    assert plan(foresight(site, free), LESSONS).work == all_train.work
+    twice = plan(foresight(site, free, "synthesize.probe_answers=2"), LESSONS)
+    assert twice.work.written == 2 * all_train.work.written
+    assert all_train.expected.guessed
+    bring(site, free, last="synthesize")
+    folder = open_session(site.file, [free]).at().made["synthesize"]
+    manifest = folder.manifest()
+    assert manifest is not None
+    assert manifest.estimate is not None
+    assert manifest.summary["knows"] == f"0 of {len(list(folder.read_jsonl('probe.jsonl')))} asked without documents"
 
 
 def test_manifests_keep_estimate_and_time(make_site: MakeSite, bring: Bring) -> None:

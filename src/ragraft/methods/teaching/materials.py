@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from ragraft.methods.balance import plan_kinds
 from ragraft.methods.containment import Containment, holds
 from ragraft.methods.finders import Finder
 from ragraft.methods.grouping import group_parts
 from ragraft.methods.instructions import Instruction
+from ragraft.methods.probe import Knowledge
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Part, Recipe, make_part, plan_kinds
+from ragraft.methods.raft import Made, Part, Recipe, make_part
 from ragraft.methods.seeds import asks_held_out
 from ragraft.ports import Generator
 from ragraft.records import Document, ExamQuestion, Lesson, Passage, Prompt, Rejected
@@ -40,6 +42,8 @@ class Plan:
     pool: int
     """Depth to which distractors are looked for."""
     seed: int
+    memory_share: float = 0.0
+    """Share of lessons that want an answer from memory; 0 where only documents may be answered from."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Materials:
     """General chats, where the chain uses any and the user named some."""
     base: Generator | None = None
     """The base model, opened when it is first asked; there where a method asks it."""
+    knowledge: Knowledge | None = None
+    """What the base model answers without documents, where it was asked."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method → the settings of its own section of the YAML, where it has one."""
 
@@ -134,10 +140,13 @@ def group_questions(materials: Materials, questions: Sequence[ExamQuestion], *, 
     Other methods keep to the same groups, so that their optimizer steps hold the same questions, and are as many.
     """
     plan = materials.plan
+    known = materials.knowledge.known if materials.knowledge else frozenset()
     ranked = materials.ranked(questions)
     answering = [materials.answering(question) for question in questions]
     for copy in range(copies):
-        kinds = plan_kinds(questions, plan.oracle_share, plan.seed + copy)
+        kinds = plan_kinds(
+            questions, plan.oracle_share, plan.seed + copy, known=known, memory_share=plan.memory_share
+        )
         parts = [
             make_part(
                 question,
@@ -146,6 +155,7 @@ def group_questions(materials: Materials, questions: Sequence[ExamQuestion], *, 
                 ranked=found,
                 builder=materials.builder,
                 answers_it=answers,
+                from_memory=plan.memory_share > 0 and question.id in known,
             )
             for question, found, answers in zip(questions, ranked, answering, strict=True)
         ]

@@ -5,7 +5,7 @@ A row here needs the name in `config.training.MethodName`, and own training defa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ragraft.methods.teaching import dap, hybrid, raft, rag_sft, sft
@@ -25,12 +25,22 @@ class Method:
     """Whether it mixes in general instructions."""
     asks_base: bool = False
     """Whether the base model's own answers are among its lessons."""
+    sorts_known: bool = False
+    """Whether what the base model knows by itself decides what its lessons want."""
 
 
 METHODS: Mapping[str, Method] = {
     "sft": Method(sft.make),
     "rag-sft": Method(rag_sft.make, shows_retrieved=True),
-    "raft": Method(raft.make),
+    "raft": Method(raft.make, sorts_known=True),
     "dap": Method(dap.make, from_questions=False, uses_instructions=True),
-    "hybrid": Method(hybrid.make, uses_instructions=True, asks_base=True),
+    "hybrid": Method(hybrid.make, uses_instructions=True, asks_base=True, sorts_known=True),
 }
+PROBED = 200
+
+
+def probe_size(wanted: int | None, *, grounded_only: bool, methods: Iterable[str]) -> int:
+    """How many questions the base model is asked before lessons; by default none where no lesson depends on it."""
+    if wanted is not None:
+        return wanted
+    return PROBED if not grounded_only and any(METHODS[name].sorts_known for name in methods) else 0

@@ -1,0 +1,60 @@
+"""Writing lessons: the questions that a machine makes, the models that are asked, and the stage itself.
+
+Knows the run and its backends; what a lesson is, is known to `methods`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ragraft.config import QuestionFiles
+from ragraft.pipeline.checks import check_askable
+from ragraft.pipeline.general import asks_base, read_general
+from ragraft.pipeline.making import make_questions
+from ragraft.pipeline.table import At, builder, finder
+from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, MadeQuestions
+
+
+def write_lessons(at: At, out: Folder) -> Lessons:
+    """The synthesize stage, with all that this config gives it."""
+    from ragraft.stages.synthesize import Finders, synthesize
+
+    exam, prompts, config = Exam(at.made["examine"]), builder(at), at.config
+    check_askable(exam, prompts)
+    made = _made_questions(at, out)
+    passages = made.retrieved()
+    written = synthesize(
+        Corpus(at.made["ingest"]),
+        Index(at.made["index"]),
+        exam,
+        methods={method: config.lesson_settings().get(method) for method in config.train.method},
+        settings=config.synthesize,
+        prompt=config.prompt,
+        retrieve=config.retrieve,
+        finders=Finders(candidates=finder(at, passages, reranked=False), shown=finder(at, passages)),
+        builder=prompts,
+        instructions=read_general(config),
+        base=at.backends.generator(config.model) if asks_base(config) else None,
+        out=out,
+        made=made.questions(),
+    )
+    at.backends.close_models()  # training is a process of its own, and needs the memory
+    return written
+
+
+def _made_questions(at: At, out: Folder) -> MadeQuestions:
+    """The questions that a machine makes for lessons; none where all are given."""
+    if at.config.synthesize.made:
+        return make_questions(at, out.folder("made"))
+    return MadeQuestions(Folder(out.file("made")))
+
+
+def question_identity(at: At) -> Any:
+    """What decides the made questions beside the settings of lessons: who writes them, and what finds their chunks."""
+    settings = at.config.synthesize
+    if not settings.made:
+        return None
+    apart = isinstance(at.config.questions, QuestionFiles)
+    writes = "generate" in settings.made
+    writer = at.backends.writer_identity(settings.generate.model or at.config.model) if writes else ""
+    return [writer, apart, at.config.retrieve.k, at.config.examine.shares.model_dump(), at.config.examine.seed]
