@@ -162,6 +162,13 @@ class GenerateConfig(Section):
     """Questions that the writer must answer with their chunk and not without; where many fail, all must. 0: none."""
 
 
+class TeacherConfig(Section):
+    model: str | None = None
+    """Who writes reasonings: a model's source, or openai:MODEL at the endpoint; the base model when left out."""
+    words: int = Field(40, ge=5)
+    """Most words of a reasoning, beside what it quotes."""
+
+
 QuestionSource = Literal["given", "mine", "generate"]
 Share = Annotated[float, Field(ge=0)]
 
@@ -186,6 +193,9 @@ class SynthesizeConfig(Section):
     """Questions that the base is asked without documents; 200 with grounded_only false, else 0, when left out."""
     probe_answers: int = Field(1, ge=1)
     """Answers to each: a greedy one, then drawn ones; a question is known where any is right."""
+    reasoning: Literal["none", "teacher"] = "none"
+    """Whether a teacher writes, below the answer, why the document gives it; what doesn't hold stays a bare quote."""
+    teacher: TeacherConfig = TeacherConfig()
     distractors: tuple[int, int] = (1, 3)
     """Fewest and most distractors beside the oracle, drawn uniformly."""
     hard: float = Field(0.5, ge=0, le=1)

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 
 from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.reasoning import Reasoning
 from ragraft.methods.target import abstain, answer_from_memory, find_quotes, reads_back, wanted_line, write_target
 from ragraft.records import ExamQuestion, Kind, Lesson, Passage, Rejected
 
@@ -49,6 +50,8 @@ class Part:
     """Whether a passage answers the question: such a passage is never a distractor."""
     from_memory: bool = False
     """Whether it is to be answered from memory, where no oracle is shown."""
+    reasoning: Reasoning | None = None
+    """What a teacher wrote on the oracle: it takes the place of the bare quotes."""
 
     @property
     def oracle_ids(self) -> tuple[str, ...]:
@@ -99,7 +102,7 @@ def is_teachable(
         builder=builder,
         answers_it=lambda passage: False,
     )
-    return _fault(part, recipe, builder) is None
+    return fault_of(part, recipe, builder) is None
 
 
 def make_lesson(
@@ -138,7 +141,7 @@ def make_group(
     this is RAFT's own lesson. The result is in the order of `parts`.
     """
     order = random.Random(f"{seed}|{'|'.join(part.question.id for part in parts)}")
-    faults = {part.question.id: fault for part in parts if (fault := _fault(part, recipe, builder))}
+    faults = {part.question.id: fault for part in parts if (fault := fault_of(part, recipe, builder))}
     kept = [part for part in parts if part.question.id not in faults]
     oracle = {passage.id: passage for part in kept for passage in part.oracle}
     drawn = _distractors(kept, chunks, elsewhere, recipe=recipe, order=order) if kept else []
@@ -172,7 +175,7 @@ def _fit_all(
     return shown
 
 
-def _fault(part: Part, recipe: Recipe, builder: PromptBuilder) -> Rejected | None:
+def fault_of(part: Part, recipe: Recipe, builder: PromptBuilder) -> Rejected | None:
     """Why no lesson can ask this: the wanted answer or the documents are too long, or it quotes what nobody wrote."""
     question = part.question
     tokens = builder.tokenizer.count(_wanted(part, part.oracle, recipe)) + 1
@@ -189,6 +192,8 @@ def _fault(part: Part, recipe: Recipe, builder: PromptBuilder) -> Rejected | Non
 def _wanted(part: Part, shown: Sequence[Passage], recipe: Recipe) -> str:
     if not part.oracle:
         return _without_oracle(part, recipe)
+    if part.reasoning:
+        return part.reasoning.target(part.question.question, shown, part.oracle_ids)
     return write_target(part.question.question, shown, part.oracle_ids, recipe.quote_words)
 
 

@@ -89,7 +89,7 @@ def wanted_line(question: Question, texts: Sequence[str] = ()) -> str:
     Of several ways to write a date that of the document is wanted.
     """
     answers = [answer for answer in question.answers if answer.strip()]
-    standing = (answer for answer in answers if any(_places(answer, text) for text in texts))
+    standing = (answer for answer in answers if any(places(answer, text) for text in texts))
     return f"{ANSWER}{' '.join(next(standing, answers[0]).split())}"
 
 
@@ -113,11 +113,11 @@ def find_quotes(question: Question, passages: Sequence[Passage], quote_words: in
 def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, int] | None:
     # "no" stands in many a sentence that says nothing of the question.
     labelled = measure_of(question) == "label"
-    answers = [] if labelled else [span for answer in question.answers for span in _places(answer, text)]
+    answers = [] if labelled else [span for answer in question.answers for span in places(answer, text)]
     for span in answers:
         if _length(text, span) >= OWN_QUOTE_WORDS:
             return span
-    given = [span for quote in question.evidence for span in _places(quote, text)]
+    given = [span for quote in question.evidence for span in places(quote, text)]
     holding = [span for span in given if any(span[0] <= a and b <= span[1] for a, b in answers)] or given
     if not holding and answers:
         holding = [span for span in _units(text) if any(span[0] <= a and b <= span[1] for a, b in answers)] or answers
@@ -133,7 +133,7 @@ def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, i
 
     best = max(holding, key=fitness)
     inside = next(((a, b) for a, b in answers if best[0] <= a and b <= best[1]), None)
-    return _shortened(text, best, inside, quote_words)
+    return shortened(text, best, inside, quote_words)
 
 
 def _said_at_length(question: Question, text: str) -> list[tuple[int, int]]:
@@ -144,7 +144,7 @@ def _said_at_length(question: Question, text: str) -> list[tuple[int, int]]:
     pieces = (question.long_answer or "").split("…")
     sentences = [answer[slice(*span)] for answer in question.answers for span in sentence_spans(answer)]
     pieces += [sentence for sentence in sentences if _length(sentence, (0, len(sentence))) >= PIECE_WORDS]
-    found = [span for piece in pieces for span in _places(piece, text) if 2 * (span[1] - span[0]) < len(text)]
+    found = [span for piece in pieces for span in places(piece, text) if 2 * (span[1] - span[0]) < len(text)]
     long = [span for span in found if _length(text, span) >= PIECE_WORDS]
     around = [unit for unit in _units(text) if any(unit[0] <= a and b <= unit[1] for a, b in found)]
     return long or around or found
@@ -168,7 +168,7 @@ def _length(text: str, span: tuple[int, int]) -> int:
     return len(_WORD.findall(text[slice(*span)]))
 
 
-def _shortened(text: str, span: tuple[int, int], answer: tuple[int, int] | None, limit: int) -> tuple[int, int]:
+def shortened(text: str, span: tuple[int, int], answer: tuple[int, int] | None, limit: int) -> tuple[int, int]:
     """At most `limit` words of the span, at word borders, around the answer (from its beginning without one)."""
     words = [(span[0] + m.start(), span[0] + m.end()) for m in _WORD.finditer(text[slice(*span)])]
     # Half a row of a table says nothing: the name of what is counted stands first.
@@ -182,7 +182,7 @@ def _shortened(text: str, span: tuple[int, int], answer: tuple[int, int] | None,
     return words[begin][0], words[end - 1][1]
 
 
-def _places(wanted: str, text: str) -> list[tuple[int, int]]:
+def places(wanted: str, text: str) -> list[tuple[int, int]]:
     """The places of `wanted` in `text` as whole words, whatever the white space; in any case where none agrees."""
     parts = [re.escape(part) for part in wanted.split()]
     if not parts:

@@ -10,7 +10,7 @@ from ragraft.errors import BackendError, ConfigError, InputError, SourceError
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
-from ragraft.pipeline.general import asks_base, read_general
+from ragraft.pipeline.general import asks_base, read_general, teacher_model
 from ragraft.pipeline.table import questions_of
 from ragraft.pipeline.texts import read_general_text
 from ragraft.workspace import Exam
@@ -39,19 +39,23 @@ def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tup
 
 
 def _check_writer(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
-    """Who writes questions for lessons can be opened, and the patterns' language is known."""
+    """Who writes questions or reasonings for lessons can be opened, and the patterns' language is known."""
     settings = config.synthesize
     if "mine" in settings.made:
         load_patterns(settings.language)
-    model = settings.generate.model
-    if "generate" in settings.made and model:
+    for key, used, model in (
+        ("generate", "generate" in settings.made, settings.generate.model),
+        ("teacher", settings.reasoning == "teacher", settings.teacher.model),
+    ):
+        if not (used and model):
+            continue
         if model.startswith(ENDPOINT):
             backends.writer(model)
         elif fetch or not model.startswith(("hf:", "pypi:")):
             try:
                 backends.writer_identity(model)
             except SourceError as error:
-                raise SourceError(f"synthesize.generate.model: {error}") from None
+                raise SourceError(f"synthesize.{key}.model: {error}") from None
 
 
 def check_askable(exam: Exam, builder: PromptBuilder) -> None:
@@ -82,6 +86,10 @@ def _scores(config: Config) -> None:
     if "dap" in config.train.method:
         load_scorer(config.evaluate.generator)
         read_general_text(config)
+
+
+def _asks_base(config: Config) -> bool:
+    return asks_base(config) or teacher_model(config) == config.model
 
 
 def _opens_models(config: Config) -> None:
@@ -127,7 +135,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
     ),
     "synthesize": (
         _general,
-        _named("generators", lambda config: config.evaluate.generator if asks_base(config) else None),
+        _named("generators", lambda config: config.evaluate.generator if _asks_base(config) else None),
     ),
     "train": (
         _named("trainers", lambda config: config.train.trainer),

@@ -18,7 +18,7 @@ from ragraft.methods.estimate import Estimate, Pace, Work
 from ragraft.methods.forgetting import number_of_answers
 from ragraft.methods.probe import ANSWER_TOKENS
 from ragraft.methods.teaching.table import METHODS
-from ragraft.pipeline.general import probed
+from ragraft.pipeline.general import probed, teacher_model
 from ragraft.pipeline.rates import Measured, Rates
 from ragraft.pipeline.table import At
 from ragraft.records import Side
@@ -187,18 +187,24 @@ class Foresight:
         )
 
     def lesson_work(self) -> Work:
-        """What the base model is asked before lessons: the sample alone, since a small one seldom knows enough for more.
+        """What the base model is asked before lessons: a sample of what it knows, and reasonings where it writes them.
 
-        Nothing where more is asked than can be foretold.
+        Nothing where others are asked, too, or more than can be foretold.
         """
-        config = self.at.config
-        if any(METHODS[name].asks_base for name in config.train.method) or "generate" in config.synthesize.made:
+        config, questions = self.at.config, self._lessons()
+        more = any(METHODS[name].asks_base for name in config.train.method) or "generate" in config.synthesize.made
+        teacher = teacher_model(config)
+        if more or teacher not in (None, config.model):
             return Work(0)
-        asked = min(probed(config), self._lessons()) * config.synthesize.probe_answers
-        room = min(ANSWER_TOKENS, config.prompt.answer_tokens)
-        return arithmetic.evaluate_work(
-            asked, shown=0.0, chunk_tokens=config.index.chunk_tokens, answer_tokens=room, shots=0
+        room, chunk = config.prompt.answer_tokens, config.index.chunk_tokens
+        known, reasoned = (
+            arithmetic.evaluate_work(answers, shown=shown, chunk_tokens=chunk, answer_tokens=tokens, shots=0)
+            for answers, shown, tokens in (
+                (min(probed(config), questions) * config.synthesize.probe_answers, 0.0, min(ANSWER_TOKENS, room)),
+                (questions if teacher else 0, 1.0, room),
+            )
         )
+        return Work(known.tokens + reasoned.tokens, known.written + reasoned.written, known.disk + reasoned.disk)
 
     def _base_is_kept(self) -> bool:
         """Whether finished scores, of this run or a sibling, hold the same questions to the same base."""

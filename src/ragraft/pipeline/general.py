@@ -1,4 +1,4 @@
-"""General instructions, from where the config says: a file, or a set on the hub."""
+"""What lessons take from elsewhere, as the config says: general instructions, the base model's answers, a teacher's."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def probed(config: Config) -> int:
     """How many questions the base model is asked first to tell what it knows."""
     grounded_only = config.prompt.grounded_only
     return probe_size(config.synthesize.probe, grounded_only=grounded_only, methods=config.train.method)
+
+
+def teacher_model(config: Config) -> str | None:
+    """Who writes reasonings for lessons; None where nobody does."""
+    wanted = config.synthesize.reasoning == "teacher" and any(METHODS[name].designed for name in config.train.method)
+    return config.synthesize.teacher.model or config.model if wanted else None
 
 
 def read_general(config: Config) -> list[Instruction]:

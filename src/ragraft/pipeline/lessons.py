@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ragraft.config import QuestionFiles
+from ragraft.methods.reasoning import BATCH, Teacher
+from ragraft.pipeline.backends import ENDPOINT
 from ragraft.pipeline.checks import check_askable
-from ragraft.pipeline.general import asks_base, read_general
-from ragraft.pipeline.making import make_questions
+from ragraft.pipeline.general import asks_base, read_general, teacher_model
 from ragraft.pipeline.table import At, builder, finder
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, MadeQuestions
 
@@ -35,6 +36,7 @@ def write_lessons(at: At, out: Folder) -> Lessons:
         builder=prompts,
         instructions=read_general(config),
         base=at.backends.generator(config.model) if asks_base(config) else None,
+        teacher=_teacher(at),
         out=out,
         made=made.questions(),
     )
@@ -42,9 +44,34 @@ def write_lessons(at: At, out: Folder) -> Lessons:
     return written
 
 
+def _teacher(at: At) -> Teacher | None:
+    config, backends, model = at.config, at.backends, teacher_model(at.config)
+    if model is None:
+        return None
+    settings, endpoint = config.synthesize, config.endpoint
+    remote = model.startswith(ENDPOINT)
+    return Teacher(
+        # The base is opened once, whoever asks it.
+        backends.generator(model) if model == config.model else backends.writer(model),
+        words=settings.teacher.words,
+        quote_words=settings.quote_words,
+        batch=max(BATCH, endpoint.concurrency if remote else 0),
+        price_read=endpoint.price_read if remote else 0.0,
+        price_written=endpoint.price_written if remote else 0.0,
+    )
+
+
+def teacher_identity(at: At) -> str | None:
+    """Changes when reasonings would."""
+    model = teacher_model(at.config)
+    return None if model is None else at.backends.writer_identity(model)
+
+
 def _made_questions(at: At, out: Folder) -> MadeQuestions:
     """The questions that a machine makes for lessons; none where all are given."""
     if at.config.synthesize.made:
+        from ragraft.pipeline.making import make_questions
+
         return make_questions(at, out.folder("made"))
     return MadeQuestions(Folder(out.file("made")))
 

@@ -125,9 +125,9 @@ def _synthesize(at: At, out: Folder) -> object:
 
 
 def _lesson_identity(at: At) -> list[Any]:
-    from ragraft.pipeline.lessons import question_identity
+    from ragraft.pipeline.lessons import question_identity, teacher_identity
 
-    return [_retrieved(at), question_identity(at), general_identity(at.config)]
+    return [_retrieved(at), question_identity(at), teacher_identity(at), general_identity(at.config)]
 
 
 def _train(at: At, out: Folder) -> object:

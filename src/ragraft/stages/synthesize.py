@@ -20,6 +20,7 @@ from ragraft.methods.limit import limit_questions
 from ragraft.methods.probe import Knowledge, probe
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe, is_teachable
+from ragraft.methods.reasoning import Teacher
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
 from ragraft.methods.teaching.table import METHODS, Method, probe_size
 from ragraft.ports import Generator
@@ -53,13 +54,14 @@ def synthesize(
     builder: PromptBuilder,
     instructions: Sequence[Instruction] = (),
     base: Generator | None = None,
+    teacher: Teacher | None = None,
     out: Folder,
     made: Sequence[ExamQuestion] = (),
 ) -> Lessons:
     """Lessons of the train side, and of the validation side for the validation loss, by each of `methods` in order.
 
     `methods` holds the section of the YAML that is a method's own, where it has one; `base` is the model that some ask,
-    and `made` are the questions that a machine made for lessons, on their sides.
+    `teacher` who writes reasonings, and `made` are the questions that a machine made for lessons, on their sides.
     """
     materials = Materials(
         chunks=index.passages(),
@@ -70,6 +72,7 @@ def synthesize(
         plan=_plan(settings, prompt, retrieve),
         instructions=instructions,
         base=base,
+        teacher=teacher,
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
     sides = _Sides(exam, settings, made, materials)
@@ -195,12 +198,14 @@ def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> 
     validation = method.make(materials, sides.validation, side="validation", copies=1)
     rejected = [*train.rejected, *validation.rejected, *(sides.left_out if method.from_questions else ())]
     out.write_jsonl("rejected.jsonl", map(to_json, rejected))
+    if written := [*train.reasonings, *validation.reasonings]:
+        out.write_jsonl("reasonings.jsonl", written)
     if not train.made:
         raise _nothing_made(sides.train, train.rejected, out)
     out.write_jsonl("lessons.jsonl", (lesson_to_row(made.lesson) for made in train.made))
     out.write_jsonl("validation.jsonl", (lesson_to_row(made.lesson) for made in validation.made))
     counts = _counts(train, validation, rejected, materials.builder)
-    if method.sorts_known and materials.knowledge:
+    if method.designed and materials.knowledge:
         counts |= _known(train.made, materials.knowledge)
     out.write_json("counts.json", counts)
     return counts
@@ -238,6 +243,7 @@ def _counts(train: Lot, validation: Lot, rejected: Sequence[Rejected], builder: 
         "tokens to compute": _computed([made.lesson for made in lessons], builder),
         "copies": len({made.lesson.copy for made in lessons}),
         **train.facts,
+        **({"validation reasonings": found} if (found := validation.facts.get("reasonings")) else {}),
     }
 
 

@@ -21,6 +21,7 @@ from ragraft.methods.answer import parse
 from ragraft.methods.finders import Asking
 from ragraft.methods.instructions import Instruction
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.reasoning import Teacher
 from ragraft.methods.retrieve import open_retriever
 from ragraft.ports import Generator, Tokenizer
 from ragraft.records import Chunk, Document, ExamQuestion, Lesson, Question, Side, to_json
@@ -82,6 +83,7 @@ class Site:
         own: Mapping[str, Mapping[str, Any]] | None = None,
         instructions: Sequence[Instruction] = (),
         base: Generator | None = None,
+        teacher: Teacher | None = None,
         **settings: Any,
     ) -> Lessons:
         """Lessons of these methods."""
@@ -98,6 +100,7 @@ class Site:
             builder=self.builder(prompt),
             instructions=instructions,
             base=base,
+            teacher=teacher,
             out=self.lessons,
         )
 

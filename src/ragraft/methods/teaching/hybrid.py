@@ -52,8 +52,11 @@ def make(
         parts[GENERAL] += (_mixed_in(one, GENERAL, copy) for one in pool.take(general_share * learned))
     known = {row.id for row in context.rejected}
     rejected = [*context.rejected, *(row for row in refused if row.id not in known), *pool.rejected]
-    facts = {**context.facts, **pool.facts, **_mix(parts, size, settings["ratio"])}
-    return Lot([one for made in parts.values() for one in made], rejected, facts)
+    mixed = _mix(parts, size, settings["ratio"])
+    warnings = [facts["warning"] for facts in (context.facts, mixed) if "warning" in facts]
+    told = {"warning": "; ".join(warnings)} if warnings else {}
+    made = [one for rows in parts.values() for one in rows]
+    return Lot(made, rejected, {**context.facts, **pool.facts, **mixed, **told}, context.reasonings)
 
 
 @dataclass(frozen=True, slots=True)

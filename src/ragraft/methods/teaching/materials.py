@@ -21,6 +21,7 @@ from ragraft.methods.instructions import Instruction
 from ragraft.methods.probe import Knowledge
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Part, Recipe, make_part
+from ragraft.methods.reasoning import Teacher
 from ragraft.methods.seeds import asks_held_out
 from ragraft.ports import Generator
 from ragraft.records import Document, ExamQuestion, Lesson, Passage, Prompt, Rejected
@@ -65,6 +66,8 @@ class Materials:
     """The base model, opened when it is first asked; there where a method asks it."""
     knowledge: Knowledge | None = None
     """What the base model answers without documents, where it was asked."""
+    teacher: Teacher | None = None
+    """Who writes reasonings for lessons, where anybody does."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method → the settings of its own section of the YAML, where it has one."""
 
@@ -117,6 +120,8 @@ class Lot:
     made: Sequence[Made]
     rejected: Sequence[Rejected] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    reasonings: Sequence[Mapping[str, str]] = ()
+    """What a teacher wrote for it, question by question, used or not."""
 
 
 class Make(Protocol):

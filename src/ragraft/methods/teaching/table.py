@@ -25,16 +25,16 @@ class Method:
     """Whether it mixes in general instructions."""
     asks_base: bool = False
     """Whether the base model's own answers are among its lessons."""
-    sorts_known: bool = False
-    """Whether what the base model knows by itself decides what its lessons want."""
+    designed: bool = False
+    """Whether what the base model knows, and what a teacher writes, decide what its lessons want."""
 
 
 METHODS: Mapping[str, Method] = {
     "sft": Method(sft.make),
     "rag-sft": Method(rag_sft.make, shows_retrieved=True),
-    "raft": Method(raft.make, sorts_known=True),
+    "raft": Method(raft.make, designed=True),
     "dap": Method(dap.make, from_questions=False, uses_instructions=True),
-    "hybrid": Method(hybrid.make, uses_instructions=True, asks_base=True, sorts_known=True),
+    "hybrid": Method(hybrid.make, uses_instructions=True, asks_base=True, designed=True),
 }
 PROBED = 200
 
@@ -43,4 +43,4 @@ def probe_size(wanted: int | None, *, grounded_only: bool, methods: Iterable[str
     """How many questions the base model is asked before lessons; by default none where no lesson depends on it."""
     if wanted is not None:
         return wanted
-    return PROBED if not grounded_only and any(METHODS[name].sorts_known for name in methods) else 0
+    return PROBED if not grounded_only and any(METHODS[name].designed for name in methods) else 0
