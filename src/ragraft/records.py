@@ -12,9 +12,10 @@ Side = Literal["train", "validation", "calibration", "exam"]
 Kind = Literal[
     "oracle", "no-oracle", "from-memory", "unanswerable", "silent", "closed-book", "retrieved", "text", "general"
 ]
-"""From memory: an answer that the base model knows and no document shown holds, flagged as such. Silent: a “no” that rests on what the documents lack, so that no lesson can show evidence of it. Closed-book shows no
-documents, retrieved those that retrieval found, whatever they hold. Text asks nothing: it is learned whole.
-General is an instruction that has nothing to do with the documents."""
+"""From memory: an answer that the base model knows and no document shown holds, flagged as such. Silent: a “no” that
+rests on what the documents lack, so that no lesson can show evidence of it. Closed-book shows no documents, retrieved
+those that retrieval found, whatever they hold. Text asks nothing: it is learned whole. General is an instruction that
+has nothing to do with the documents."""
 SIDES: tuple[Side, ...] = ("train", "validation", "calibration", "exam")
 
 T = TypeVar("T")

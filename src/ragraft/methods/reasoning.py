@@ -222,7 +222,8 @@ def read_reasoning(
     if completion.finish_reason == "length":
         return CUT
     answer = _right(question, oracle)
-    pieces = _pieces(" ".join(completion.text.split()), oracle, answer, teacher.quote_words)
+    source = _Source(oracle, answer, teacher.quote_words)
+    pieces = _pieces(" ".join(completion.text.split()), source)
     if isinstance(pieces, str):
         return pieces
     reasoning = Reasoning(tuple(pieces))
@@ -257,7 +258,30 @@ def _misread(reasoning: Reasoning, question: Question, oracle: Sequence[Passage]
     return "" if held and reads_back(target, oracle, names) else MISREAD
 
 
-def _pieces(text: str, oracle: Sequence[Passage], answer: str, quote_words: int) -> list[Piece] | str:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What may be quoted and cited."""
+
+    oracle: Sequence[Passage]
+    answer: str
+    quote_words: int
+
+    def names(self, number: int) -> bool:
+        return 1 <= number <= len(self.oracle)
+
+    def quote(self, text: str, number: int) -> Quote | None:
+        """The quoted words in the document that is named, else in any that holds them; its own blanks and capitals."""
+        first = [self.oracle[number - 1]] if self.names(number) else []
+        for words in (text, text.rstrip(" ,.;:")):
+            for passage in (*first, *self.oracle):
+                for start, end in places(words, passage.text):
+                    inside = [(a, b) for a, b in places(self.answer, passage.text) if start <= a and b <= end]
+                    span = shortened(passage.text, (start, end), next(iter(inside), None), self.quote_words)
+                    return Quote(passage.id, passage.text[slice(*span)])
+        return None
+
+
+def _pieces(text: str, source: _Source) -> list[Piece] | str:
     """The line cut at its quotes and numbers, each quote as its document has it; or what is wrong."""
     pieces: list[Piece] = []
     at = 0
@@ -266,24 +290,12 @@ def _pieces(text: str, oracle: Sequence[Passage], answer: str, quote_words: int)
             pieces.append(text[at : mark.start()])
         at = mark.end()
         quoted, number = mark[1], int(mark[2] or mark[3] or 0)
-        if not quoted and not 1 <= number <= len(oracle):
+        if not quoted and not source.names(number):
             return OUT_OF_RANGE
-        found = _quote(quoted, number, oracle, answer, quote_words) if quoted else Cited(oracle[number - 1].id)
+        found = source.quote(quoted, number) if quoted else Cited(source.oracle[number - 1].id)
         if found is None:
             return INVENTED
         pieces.append(found)
     if not pieces or not isinstance(pieces[0], Quote):
         return UNQUOTED
     return [*pieces, text[at:]] if text[at:] else pieces
-
-
-def _quote(text: str, number: int, oracle: Sequence[Passage], answer: str, quote_words: int) -> Quote | None:
-    """The quoted words in the document that is named, else in any that holds them; its own blanks and capitals."""
-    first = [oracle[number - 1]] if 1 <= number <= len(oracle) else []
-    for words in (text, text.rstrip(" ,.;:")):
-        for passage in (*first, *oracle):
-            for start, end in places(words, passage.text):
-                inside = [(a, b) for a, b in places(answer, passage.text) if start <= a and b <= end]
-                span = shortened(passage.text, (start, end), next(iter(inside), None), quote_words)
-                return Quote(passage.id, passage.text[slice(*span)])
-    return None

@@ -77,8 +77,10 @@ def synthesize(
     )
     sides = _Sides(exam, settings, made, materials)
     asked = probe_size(settings.probe, grounded_only=prompt.grounded_only, methods=methods)
+    knowledge = _probe(sides, materials, settings, sample=asked) if asked else Knowledge()
     if asked:
-        materials = replace(materials, knowledge=_probe(sides, materials, settings, asked, out))
+        out.write_jsonl("probe.jsonl", map(to_json, knowledge.rows))
+    materials = replace(materials, knowledge=knowledge)
     counts = [
         _teach(METHODS[name], materials, sides, out.folder(step_folder(number, name)))
         for number, name in enumerate(methods, start=1)
@@ -86,7 +88,7 @@ def synthesize(
     summary = {"method": "+".join(methods), **{key: sum(one[key] for one in counts) for key in SUMMED}}
     warnings = [one["warning"] for one in counts if "warning" in one]
     told = {"warning": "; ".join(warnings)} if warnings else {}
-    knows = {"knows": str(materials.knowledge)} if materials.knowledge else {}
+    knows = {"knows": str(knowledge)} if asked else {}
     out.write_json("summary.json", {**summary, **told, **knows, **sides.facts(), **sides.labels()})
     return Lessons(out)
 
@@ -110,13 +112,11 @@ def _plan(settings: SynthesizeConfig, prompt: PromptConfig, retrieve: RetrieveCo
     )
 
 
-def _probe(
-    sides: _Sides, materials: Materials, settings: SynthesizeConfig, sample: int, out: Folder
-) -> Knowledge:
-    """What the base model knows of the questions that lessons ask, written to probe.jsonl."""
+def _probe(sides: _Sides, materials: Materials, settings: SynthesizeConfig, *, sample: int) -> Knowledge:
+    """What the base model knows of the questions that lessons ask."""
     if materials.base is None:
         raise ValueError("the base model is to be asked what it knows, and was not given")
-    found = probe(
+    return probe(
         sides.train,
         beside=sides.validation,
         base=materials.base,
@@ -125,8 +125,6 @@ def _probe(
         answers=settings.probe_answers,
         seed=settings.seed,
     )
-    out.write_jsonl("probe.jsonl", map(to_json, found.rows))
-    return found
 
 
 class _Sides:
@@ -183,7 +181,8 @@ class _Sides:
     def facts(self) -> dict[str, str]:
         """How many unanswerable questions were too many, in words."""
         over = sum(row.reason == UNANSWERABLE for row in self.left_out)
-        return {"unanswerable left out": f"{over} of {self._unanswerable} (synthesize.max_unanswerable)"} if over else {}
+        told = f"{over} of {self._unanswerable} (synthesize.max_unanswerable)"
+        return {"unanswerable left out": told} if over else {}
 
     def labels(self) -> dict[str, str]:
         """What a machine made, in words, by side."""
@@ -205,7 +204,7 @@ def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> 
     out.write_jsonl("lessons.jsonl", (lesson_to_row(made.lesson) for made in train.made))
     out.write_jsonl("validation.jsonl", (lesson_to_row(made.lesson) for made in validation.made))
     counts = _counts(train, validation, rejected, materials.builder)
-    if method.designed and materials.knowledge:
+    if method.designed and materials.knowledge.rows:
         counts |= _known(train.made, materials.knowledge)
     out.write_json("counts.json", counts)
     return counts
@@ -256,7 +255,7 @@ def _known(lessons: Sequence[Made], knowledge: Knowledge) -> dict[str, Any]:
         if lesson.passages
     )
     asked = {"asked": len(knowledge.rows), "answered right": knowledge.right, "counted as known": len(knowledge.known)}
-    skipped = {"not asked: no answer that can't be guessed, or too long": knowledge.skipped} if knowledge.skipped else {}
+    skipped = {"not asked (a label, or too long)": knowledge.skipped} if knowledge.skipped else {}
     return {"knows": {**asked, **skipped}, **dict(sorted(quadrants.items()))}
 
 

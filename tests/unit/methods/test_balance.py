@@ -45,7 +45,7 @@ def test_only_questions_that_make_lessons_count(kinds: list[bool], share: float,
     kept, _ = cap_unanswerable(questions, share, seed=seed, teachable=lambda one: int(one.id[1:]) % 3 > 0)
     lessons = [one for one in kept if not one.question.answerable or int(one.id[1:]) % 3 > 0]
     assert unanswerable(kept) <= share * len(lessons) + 1e-6
-    assert sum(one.question.answerable for one in kept) == sum(kinds), "answerable ones stay, to be rejected with reason"
+    assert sum(one.question.answerable for one in kept) == sum(kinds), "answerable ones are left to be rejected"
 
 
 def test_a_fifth_of_a_hundred_and_twenty_five_is_twenty_five() -> None:
@@ -86,11 +86,11 @@ def test_the_share_of_oracle_lessons_is_as_asked(answerable: int, unanswerable: 
 Known = st.sets(st.integers(0, 59))
 
 
-@given(Kinds.filter(any), Known, st.floats(0.05, 1), st.floats(0.01, 1), st.integers(0, 5))
+@given(Kinds.filter(any), Known, st.tuples(st.floats(0.05, 1), st.floats(0.01, 1)), st.integers(0, 5))
 def test_so_many_known_questions_are_recalled_and_the_rest_without_oracle_is_unknown(
-    kinds: list[bool], known: set[int], share: float, recalled: float, seed: int
+    kinds: list[bool], known: set[int], shares: tuple[float, float], seed: int
 ) -> None:
-    questions = asked(kinds)
+    questions, (share, recalled) = asked(kinds), shares
     names = {f"q{row}" for row in known}
     plan = plan_kinds(questions, share, seed, known=names, memory_share=recalled)
     assert set(plan) == {question.id for question in questions}

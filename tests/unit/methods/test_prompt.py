@@ -79,8 +79,8 @@ def test_the_abstention_may_hold_anything(word_tokenizer: Tokenizer) -> None:
 def test_answers_from_memory_are_only_invited_where_they_are_allowed(word_tokenizer: Tokenizer) -> None:
     free = PromptBuilder(word_tokenizer, ABSTENTION, 2048, 96, grounded_only=False)
     assert free.build("q", [REEF]).messages[0].content == (
-        f'{SYSTEM} If they do not hold it but you know it, write instead, in one line: "Answer (from memory): " and the '
-        "shortest right answer."
+        f"{SYSTEM} If they do not hold it but you know it, write instead, in one line: "
+        '"Answer (from memory): " and the shortest right answer.'
     )
     assert free.build("q", []) == make_builder(word_tokenizer).build("q", [])
     assert free.build("q", [REEF]).messages[1:] == make_builder(word_tokenizer).build("q", [REEF]).messages[1:]

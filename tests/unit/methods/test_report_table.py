@@ -180,7 +180,8 @@ def test_answers_from_memory_have_a_column_where_there_are_any() -> None:
     quoting = {"quoting_share": figure(0.9, 0.8, 1.0)}
     rows = [{"model": "base", "context": "retrieved", "metrics": quoting}]
     for share, wanted in ((0.0, []), (0.25, ["From memory, and said so"])):
-        tuned = {"model": "tuned", "context": "retrieved", "metrics": quoting | {"from_memory": figure(share, 0.0, 0.3)}}
+        metrics = quoting | {"from_memory": figure(share, 0.0, 0.3)}
+        tuned = {"model": "tuned", "context": "retrieved", "metrics": metrics}
         table = citation_table(report, [*rows, tuned])
         assert list(table.columns) == ["Context", "Model", "Answers that quote", *wanted]
     assert table.rows[1][-1] == "25.0 [0.0, 30.0]"

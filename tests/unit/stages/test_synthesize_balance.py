@@ -18,12 +18,13 @@ def crowd_of_unanswerable(answerable: int, unanswerable: int, on: Side = "train"
     """Questions of one side on the towns, one cluster a town."""
     rows = [
         ExamQuestion(
-            Question(f"{on}a{row}", f"Who is mayor {row} of town number{row % TOWNS}?", (f"Mayorof{row % TOWNS} Smith",)),
+            Question(f"{on}a{row}", f"Who is mayor {row} of town number{town}?", (f"Mayorof{town} Smith",)),
             on,
-            f"c{row % TOWNS}",
-            (f"t{row % TOWNS}",),
+            f"c{town}",
+            (f"t{town}",),
         )
         for row in range(answerable)
+        for town in [row % TOWNS]
     ]
     silent = [
         ExamQuestion(Question(f"{on}u{row}", f"Who bakes {row} in town number{row % TOWNS}?"), on, f"c{row % TOWNS}")

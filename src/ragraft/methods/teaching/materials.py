@@ -64,8 +64,8 @@ class Materials:
     """General chats, where the chain uses any and the user named some."""
     base: Generator | None = None
     """The base model, opened when it is first asked; there where a method asks it."""
-    knowledge: Knowledge | None = None
-    """What the base model answers without documents, where it was asked."""
+    knowledge: Knowledge = Knowledge()
+    """What the base model answers without documents; nothing where it was not asked."""
     teacher: Teacher | None = None
     """Who writes reasonings for lessons, where anybody does."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -145,13 +145,11 @@ def group_questions(materials: Materials, questions: Sequence[ExamQuestion], *, 
     Other methods keep to the same groups, so that their optimizer steps hold the same questions, and are as many.
     """
     plan = materials.plan
-    known = materials.knowledge.known if materials.knowledge else frozenset()
+    known = materials.knowledge.known
     ranked = materials.ranked(questions)
     answering = [materials.answering(question) for question in questions]
     for copy in range(copies):
-        kinds = plan_kinds(
-            questions, plan.oracle_share, plan.seed + copy, known=known, memory_share=plan.memory_share
-        )
+        kinds = plan_kinds(questions, plan.oracle_share, plan.seed + copy, known=known, memory_share=plan.memory_share)
         parts = [
             make_part(
                 question,
