@@ -64,7 +64,7 @@ class Materials:
     """General chats, where the chain uses any and the user named some."""
     base: Generator | None = None
     """The base model, opened when it is first asked; there where a method asks it."""
-    knowledge: Knowledge = Knowledge()
+    knowledge: Knowledge = field(default_factory=Knowledge)
     """What the base model answers without documents; nothing where it was not asked."""
     teacher: Teacher | None = None
     """Who writes reasonings for lessons, where anybody does."""
