@@ -6,8 +6,10 @@ Knows placed questions only; what else can make a question unfit for a lesson is
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 
 from ragraft.records import ExamQuestion
 
@@ -31,8 +33,11 @@ def cap_unanswerable(
     unanswerable = [question for question in questions if not question.question.answerable]
     if not unanswerable or share >= 1:
         return list(questions), []
-    answered = beside + sum(question.question.answerable and teachable(question) for question in questions)
-    most = int(answered * share / (1 - share) + ROUNDING)
+    answered = (question for question in questions if question.question.answerable and teachable(question))
+    # Telling who is teachable costs much: no more are looked at than carry all unanswerable ones.
+    wanted = len(unanswerable) * (1 - share) / share if share else math.inf
+    enough = math.ceil(wanted) if wanted < len(questions) else len(questions)
+    most = int((beside + sum(1 for _ in islice(answered, enough))) * share / (1 - share) + ROUNDING)
     drawn = sorted(unanswerable, key=lambda question: _digest(f"{seed}:{question.id}"))
     over = {question.id for question in drawn[most:]}
     return [q for q in questions if q.id not in over], [q for q in questions if q.id in over]

@@ -69,6 +69,18 @@ def test_nothing_is_asked_where_nothing_can_be_too_much() -> None:
     assert cap_unanswerable(asked([False] * 3), 1.0, seed=0, teachable=never)[1] == []
 
 
+def test_a_single_unanswerable_question_needs_only_a_few_others_looked_at() -> None:
+    looked: list[str] = []
+
+    def looks(question: ExamQuestion) -> bool:
+        looked.append(question.id)
+        return True
+
+    questions = asked([False] + [True] * 100)
+    assert cap_unanswerable(questions, 0.2, seed=0, teachable=looks) == (questions, [])
+    assert len(looked) == 4
+
+
 # --- which questions show their oracle
 
 
