@@ -45,8 +45,13 @@ def _echo(row: Row) -> str | None:
     echoed = next((span for span in spans if f" {span} " in said), None)
     if echoed:
         return echoed
-    asked = words(row.question)
-    return row.question if len(asked) >= ASKED_WORDS and f" {' '.join(asked)} " in said else None
+    return row.question if repeats_question(row.question, text) else None
+
+
+def repeats_question(question: str, text: str) -> bool:
+    """Whether a text holds a question word for word, where that is no chance."""
+    asked = words(question)
+    return len(asked) >= ASKED_WORDS and f" {' '.join(asked)} " in f" {' '.join(words(text))} "
 
 
 def _invented(row: Row) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ragraft.methods.answer import parse
 from ragraft.methods.grade import measure_of
+from ragraft.methods.lint_rules import repeats_question
 from ragraft.methods.prompt import ANSWER, PromptBuilder, prompt_text, user_turn
 from ragraft.methods.target import OWN_QUOTE_WORDS, Quote, places, reads_back, shortened, wanted_line
 from ragraft.ports import Generator
@@ -41,6 +42,7 @@ UNQUOTED = "it doesn't begin with a quote"
 INVENTED = "a quote is no exact span of the documents that hold the answer"
 OUT_OF_RANGE = "it cites a document that was not shown"
 BARE = "nothing is said beside the quote"
+REPEATS = "it repeats the question"
 WORDY = "longer than synthesize.teacher.words"
 NO_ANSWER = "it doesn't end in the right answer"
 MISREAD = "it could not be told from the form around it"
@@ -227,17 +229,20 @@ def read_reasoning(
     if isinstance(pieces, str):
         return pieces
     reasoning = Reasoning(tuple(pieces))
-    return _fault(reasoning, answer, teacher.words) or _misread(reasoning, question, oracle, builder) or reasoning
+    fault = _fault(reasoning, answer, question.question, teacher.words)
+    return fault or _misread(reasoning, question, oracle, builder) or reasoning
 
 
-def _fault(reasoning: Reasoning, answer: str, words: int) -> str:
+def _fault(reasoning: Reasoning, answer: str, question: str, most: int) -> str:
     """What is wrong with the words beside the quotes."""
     said = "".join(_unquoted(piece) for piece in reasoning.pieces)
     own = said.rpartition(QUOTED)[2]
     if not own.strip():
         return BARE
-    if len(said.split()) > words:
+    if len(said.split()) > most:
         return WORDY
+    if repeats_question(question, said):  # before training such lessons would be found, and stop it
+        return REPEATS
     ends = [end for _, end in places(answer, own)]
     return "" if ends and len(own[ends[-1] :].split()) <= BEHIND else NO_ANSWER
 

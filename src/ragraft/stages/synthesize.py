@@ -200,7 +200,7 @@ def _teach(method: Method, materials: Materials, sides: _Sides, out: Folder) -> 
     if written := [*train.reasonings, *validation.reasonings]:
         out.write_jsonl("reasonings.jsonl", written)
     if not train.made:
-        raise _nothing_made(sides.train, train.rejected, out)
+        raise _nothing_made(sides.train, train.rejected or sides.left_out, out)
     out.write_jsonl("lessons.jsonl", (lesson_to_row(made.lesson) for made in train.made))
     out.write_jsonl("validation.jsonl", (lesson_to_row(made.lesson) for made in validation.made))
     counts = _counts(train, validation, rejected, materials.builder)

@@ -123,6 +123,16 @@ def test_what_does_not_hold_has_its_reason(word_tokenizer: Tokenizer, text: str,
     assert read(word_tokenizer, text) == fault
 
 
+def test_the_question_is_not_written_down_again(word_tokenizer: Tokenizer) -> None:
+    """Else the look at the lessons would find text of the prompt in their targets, and stop training."""
+    question = Question("q", "In which year was the lamp first lit?", ("1747",))
+    text = '"It was first lit in 1747" [1] In which year was the lamp first lit? In 1747.'
+    assert read(word_tokenizer, text, question=question) == reasoning.REPEATS
+    text = '"It was first lit in 1747" [1] The year in which the lamp was first lit is 1747.'
+    assert isinstance(read(word_tokenizer, text, question=question), Reasoning)
+    assert isinstance(read(word_tokenizer, GOOD.replace("The", "When was it lit? The")), Reasoning), "four words"
+
+
 def test_what_is_too_long_to_be_written_is_no_target(word_tokenizer: Tokenizer) -> None:
     target = f"Answer: 1747\n{GOOD}"
     tokens = word_tokenizer.count(target) + 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ragraft.errors import InputError
 from ragraft.methods.answer import parse
 from ragraft.ports import Tokenizer
 from ragraft.records import ExamQuestion, Question, Side
@@ -80,6 +81,15 @@ def test_answerable_questions_that_make_no_lesson_carry_no_unanswerable_ones(
         "the wanted answer is longer than prompt.answer_tokens": 20,
         "over synthesize.max_unanswerable": 5,
     }
+
+
+def test_nothing_but_unanswerable_questions_is_told(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    site = Site(tmp_path, word_tokenizer, crowd_of_unanswerable(0, 9))
+    with pytest.raises(InputError) as caught:
+        site.synthesize()
+    assert str(caught.value).startswith(
+        "No lesson could be made from 0 questions (commonest reason, 9 times: over synthesize.max_unanswerable)"
+    )
 
 
 def test_every_method_leaves_the_same_questions_out(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
