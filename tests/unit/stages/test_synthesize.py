@@ -255,7 +255,7 @@ def test_what_is_not_used_is_kept_with_its_reason(tmp_path: Path, word_tokenizer
 
 
 def test_questions_over_the_limits_are_kept_too(site: Site) -> None:
-    made = site.synthesize(max_questions=10, max_validation=3, copies=2)
+    made = site.synthesize(max_questions=10, max_validation=3, max_unanswerable=1.0, copies=2)
     assert len(made.train()) == 20
     assert len(made.validation()) == 3
     reasons = Counter(row["reason"] for row in site.rejected())
