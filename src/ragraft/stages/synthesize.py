@@ -19,7 +19,7 @@ from ragraft.methods.instructions import Instruction
 from ragraft.methods.limit import limit_questions
 from ragraft.methods.probe import Knowledge, probe
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Recipe, is_teachable
+from ragraft.methods.raft import Made, Recipe
 from ragraft.methods.reasoning import Teacher
 from ragraft.methods.teaching.materials import Lot, Materials, Plan
 from ragraft.methods.teaching.table import METHODS, Method, probe_size
@@ -157,7 +157,7 @@ class _Sides:
         few = self._capped(asked, beside=len(beside))
         kept, over = limit_questions(few, getattr(self._settings, limit), seed=self._settings.seed)
         self._leave_out(over, f"over synthesize.{limit}")
-        return [*self._capped(kept, beside=len(beside), teachable=self._is_teachable), *beside]
+        return [*self._capped(kept, beside=len(beside), teachable=self._materials.teachable), *beside]
 
     def _capped(
         self,
@@ -170,10 +170,6 @@ class _Sides:
         kept, over = cap_unanswerable(questions, share, seed=seed, beside=beside, teachable=teachable)
         self._leave_out(over, UNANSWERABLE)
         return kept
-
-    def _is_teachable(self, question: ExamQuestion) -> bool:
-        one = self._materials
-        return is_teachable(question, chunks=one.chunks, recipe=one.plan.recipe, builder=one.builder)
 
     def _leave_out(self, questions: Sequence[ExamQuestion], reason: str) -> None:
         self.left_out += [Rejected(question.id, reason) for question in questions]

@@ -118,7 +118,13 @@ class Site:
         return Asking(retriever)
 
     def builder(self, prompt: PromptConfig = PROMPT) -> PromptBuilder:
-        return PromptBuilder(self.tokenizer, prompt.abstention, prompt.max_tokens, prompt.answer_tokens)
+        return PromptBuilder(
+            self.tokenizer,
+            prompt.abstention,
+            prompt.max_tokens,
+            prompt.answer_tokens,
+            grounded_only=prompt.grounded_only,
+        )
 
     def rejected(self) -> list[dict[str, Any]]:
         return list(self.out.read_jsonl("rejected.jsonl"))

@@ -20,7 +20,7 @@ from ragraft.methods.grouping import group_parts
 from ragraft.methods.instructions import Instruction
 from ragraft.methods.probe import Knowledge
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.raft import Made, Part, Recipe, make_part
+from ragraft.methods.raft import Made, Part, Recipe, is_teachable, make_part
 from ragraft.methods.reasoning import Teacher
 from ragraft.methods.seeds import asks_held_out
 from ragraft.ports import Generator
@@ -90,6 +90,18 @@ class Materials:
 
         return answers
 
+    def teachable(self, question: ExamQuestion) -> bool:
+        """Whether a designed lesson can ask it; many a long answer is too long to be written with its quote."""
+        if question.id not in self._teachable:
+            self._teachable[question.id] = is_teachable(
+                question, chunks=self.chunks, recipe=self.plan.recipe, builder=self.builder
+            )
+        return self._teachable[question.id]
+
+    @cached_property
+    def _teachable(self) -> dict[str, bool]:
+        return {}
+
     @cached_property
     def _ids(self) -> list[str]:
         return list(self.chunks)
@@ -146,14 +158,16 @@ def group_questions(materials: Materials, questions: Sequence[ExamQuestion], *, 
     """
     plan = materials.plan
     known = materials.knowledge.known
+    # What can't be taught with its document isn't taught to abstain without it either: that would shift the shares.
+    able = [one for one in questions if not one.question.answerable or materials.teachable(one)]
     ranked = materials.ranked(questions)
     answering = [materials.answering(question) for question in questions]
     for copy in range(copies):
-        kinds = plan_kinds(questions, plan.oracle_share, plan.seed + copy, known=known, memory_share=plan.memory_share)
+        kinds = plan_kinds(able, plan.oracle_share, plan.seed + copy, known=known, memory_share=plan.memory_share)
         parts = [
             make_part(
                 question,
-                with_oracle=kinds[question.id],
+                with_oracle=kinds.get(question.id, bool(question.oracle)),
                 chunks=materials.chunks,
                 ranked=found,
                 builder=materials.builder,
