@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def site(tmp_path: Path, word_tokenizer: Tokenizer) -> Site:
     return Site(tmp_path, word_tokenizer)
 
 
-def lessons_of(site: Site, base: Mind, prompt: PromptConfig = FREE, **settings: object) -> list[Lesson]:
+def lessons_of(site: Site, base: Mind, prompt: PromptConfig = FREE, **settings: Any) -> list[Lesson]:
     made = site.by("raft", prompt=prompt, base=base, **settings).steps()["01-raft"]
     return made.train()
 

@@ -132,7 +132,7 @@ class Lot:
     made: Sequence[Made]
     rejected: Sequence[Rejected] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    reasonings: Sequence[Mapping[str, str]] = ()
+    reasonings: Sequence[dict[str, str]] = ()
     """What a teacher wrote for it, question by question, used or not."""
 
 
