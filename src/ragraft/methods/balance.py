@@ -38,7 +38,8 @@ def cap_unanswerable(
     wanted = len(unanswerable) * (1 - share) / share if share else math.inf
     enough = math.ceil(wanted) if wanted < len(questions) else len(questions)
     most = int((beside + sum(1 for _ in islice(answered, enough))) * share / (1 - share) + ROUNDING)
-    drawn = sorted(unanswerable, key=lambda question: _digest(f"{seed}:{question.id}"))
+    # A salt of its own: drawn like the questions within a limit, all that stay would stand among those.
+    drawn = sorted(unanswerable, key=lambda question: _digest(f"{seed}|unanswerable|{question.id}"))
     over = {question.id for question in drawn[most:]}
     return [q for q in questions if q.id not in over], [q for q in questions if q.id in over]
 

@@ -81,7 +81,7 @@ def probe(
 ) -> Knowledge:
     """Ask `sample` of the questions and, where enough of them are known, the others and those of `beside` too."""
     short = replace(builder, answer_tokens=min(builder.answer_tokens, ANSWER_TOKENS))
-    able = sorted(_able(questions, short), key=lambda question: _digest(f"{seed}:{question.id}"))
+    able = sorted(_able(questions, short), key=lambda question: _digest(f"{seed}|probe|{question.id}"))
     skipped = sum(question.question.answerable for question in questions) - len(able)
     ask = _Asking(base, short, _examples(able, short, seed), answers=answers, seed=seed)
     rows = ask(able[:sample])

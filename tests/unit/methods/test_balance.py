@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ragraft.methods.balance import cap_unanswerable, plan_kinds
+from ragraft.methods.limit import limit_questions
 from ragraft.records import ExamQuestion, Question
 
 Kinds = st.lists(st.booleans(), max_size=60)
@@ -79,6 +82,14 @@ def test_a_single_unanswerable_question_needs_only_a_few_others_looked_at() -> N
     questions = asked([False] + [True] * 100)
     assert cap_unanswerable(questions, 0.2, seed=0, teachable=looks) == (questions, [])
     assert len(looked) == 4
+
+
+def test_a_limit_afterwards_finds_no_more_unanswerable_ones_than_the_share() -> None:
+    """One cluster, so that the limit takes a part of it by seed too."""
+    alone = [replace(one, cluster="c") for one in asked([True, False] * 500)]
+    kept, _ = cap_unanswerable(alone, 0.2, seed=0)
+    taken, _ = limit_questions(kept, 200, seed=0)
+    assert 0.1 * 200 < unanswerable(taken) < 0.3 * 200
 
 
 # --- which questions show their oracle
