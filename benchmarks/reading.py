@@ -40,7 +40,7 @@ import json, sys
 from itertools import islice
 from pathlib import Path
 from ragraft.pipeline import open_session
-from ragraft.pipeline.table import retriever
+from ragraft.pipeline.wiring import retriever
 session = open_session(Path(sys.argv[1]), run=sys.argv[2])
 found = retriever(session.at())
 for line in islice(open(sys.argv[3], encoding="utf-8"), 20):

@@ -9,7 +9,7 @@ from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.methods.answer import Reply, answer_from_index
 from ragraft.pipeline.runner import Session, changed_keys, made_otherwise
-from ragraft.pipeline.table import builder, retriever
+from ragraft.pipeline.wiring import builder, retriever
 from ragraft.workspace import Checkpoint
 
 

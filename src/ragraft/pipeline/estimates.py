@@ -20,7 +20,7 @@ from ragraft.methods.probe import ANSWER_TOKENS
 from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.general import probed, teacher_model
 from ragraft.pipeline.rates import Measured, Rates
-from ragraft.pipeline.table import At
+from ragraft.pipeline.wiring import At
 from ragraft.records import Side
 from ragraft.stages.train import TAKEN
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json

@@ -12,7 +12,7 @@ from ragraft.methods.reasoning import BATCH, Teacher
 from ragraft.pipeline.backends import ENDPOINT
 from ragraft.pipeline.checks import check_askable
 from ragraft.pipeline.general import asks_base, read_general, teacher_model
-from ragraft.pipeline.table import At, builder, finder
+from ragraft.pipeline.wiring import At, builder, finder
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, MadeQuestions
 
 

@@ -15,7 +15,7 @@ from ragraft.methods.lint_row import Rendered
 from ragraft.methods.lint_table import lint_table
 from ragraft.methods.report_table import Table
 from ragraft.pipeline.runner import Session
-from ragraft.pipeline.table import At
+from ragraft.pipeline.wiring import At
 from ragraft.records import Lesson, to_json
 from ragraft.workspace import LINT, Exam, Folder, Lessons, LessonSet
 

@@ -27,7 +27,7 @@ from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.same_question import Wording
 from ragraft.methods.sources import Source, gather, mined, written
 from ragraft.pipeline.passages import KeptPassages
-from ragraft.pipeline.table import At, builder, retriever
+from ragraft.pipeline.wiring import At, builder, retriever
 from ragraft.ports import Generator, Retriever
 from ragraft.records import (
     SIDES,

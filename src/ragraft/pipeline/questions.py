@@ -24,7 +24,7 @@ from ragraft.methods.questions import read_questions
 from ragraft.methods.same_question import Wording
 from ragraft.methods.sources import Gathered, Source, gather, mined, written
 from ragraft.pipeline.runner import Session
-from ragraft.pipeline.table import builder, retriever
+from ragraft.pipeline.wiring import builder, retriever
 from ragraft.records import Chunk, Question, question_to_row
 from ragraft.workspace import Folder, Index
 

@@ -18,7 +18,8 @@ from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.checks import check_stage_inputs
 from ragraft.pipeline.estimates import Foresight
-from ragraft.pipeline.table import STAGES, TABLE, At, Stage
+from ragraft.pipeline.table import STAGES, TABLE, Stage
+from ragraft.pipeline.wiring import At
 from ragraft.workspace import Folder, Manifest, Run, hash_json
 
 State = Literal["unchanged", "taken", "begun", "resumed", "done", "to take", "to run"]

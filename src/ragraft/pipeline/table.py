@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,12 +12,11 @@ from typing import Any, Literal
 from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
-from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.preference import training_settings, tuned_answers
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
-from ragraft.records import Passage
+from ragraft.pipeline.wiring import At, builder, finder, retriever
 from ragraft.workspace import (
     RETRIEVED,
     Checkpoint,
@@ -33,17 +32,6 @@ from ragraft.workspace import (
 from ragraft.workspace.run import Place
 
 EARLIER = ("*/60-checkpoint/[0-9]*", "*/replaced/60-checkpoint-*/[0-9]*")
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """What a stage is run with: settings, backends and the artifacts made so far."""
-
-    config: Config
-    backends: ConfiguredBackends
-    made: Mapping[str, Folder]
-    forced: bool = False
-    """Whether the stage is to be done anew, changed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,51 +195,6 @@ def _passages(at: At) -> dict[str, dict[str, Any]]:
             row = found.setdefault(passage.id, {"title": passage.title, "text": passage.text})
             row.setdefault("evidence_of", []).extend([question] if passage.shows else [])
     return found
-
-
-def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:
-    """Where placed questions get their passages: kept with the exam from the user's retriever, or from the index.
-
-    `also`: the kept passages of questions that are not the exam's.
-    """
-    from ragraft.methods.finders import Asking, Kept
-
-    if at.config.retrieve.retriever is None:
-        return Asking(retriever(at, reranked=reranked))
-    return Kept({**Exam(at.made["examine"]).retrieved(), **(also or {})})
-
-
-def retriever(at: At, *, reranked: bool = True) -> Any:
-    """ragraft's own index as a Retriever."""
-    from ragraft.methods.retrieve import open_retriever
-
-    index, settings = Index(at.made["index"]), at.config.retrieve
-    return open_retriever(
-        index.chunks().by_id(),
-        at.backends.store.open(index.store),
-        embedder=at.backends.embedder,
-        reranker=at.backends.reranker if reranked else None,
-        pool=settings.pool,
-        rrf_k=settings.rrf_k,
-        dense_weight=settings.dense_weight,
-        lexical_weight=settings.lexical_weight,
-    )
-
-
-def builder(at: At) -> Any:
-    """The prompt builder of this config, within the model's window."""
-    from ragraft.methods.prompt import PromptBuilder
-
-    settings = at.config.prompt
-    return PromptBuilder(
-        tokenizer=at.backends.tokenizer,
-        abstention=settings.abstention,
-        max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
-        answer_tokens=settings.answer_tokens,
-        abstain_above=settings.abstain_above,
-        copy_quotes=settings.copy_quotes,
-        grounded_only=settings.grounded_only,
-    )
 
 
 def _lesson_settings(config: Config) -> list[Any]:

@@ -1,0 +1,68 @@
+"""What a stage is run with, and the RAG of a run put together: its retriever, its passages, its prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ragraft.config import Config
+from ragraft.pipeline.backends import ConfiguredBackends
+from ragraft.records import Passage
+from ragraft.workspace import Exam, Folder, Index
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a stage is run with: settings, backends and the artifacts made so far."""
+
+    config: Config
+    backends: ConfiguredBackends
+    made: Mapping[str, Folder]
+    forced: bool = False
+    """Whether the stage is to be done anew, changed or not."""
+
+
+def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:
+    """Where placed questions get their passages: kept with the exam from the user's retriever, or from the index.
+
+    `also`: the kept passages of questions that are not the exam's.
+    """
+    from ragraft.methods.finders import Asking, Kept
+
+    if at.config.retrieve.retriever is None:
+        return Asking(retriever(at, reranked=reranked))
+    return Kept({**Exam(at.made["examine"]).retrieved(), **(also or {})})
+
+
+def retriever(at: At, *, reranked: bool = True) -> Any:
+    """ragraft's own index as a Retriever."""
+    from ragraft.methods.retrieve import open_retriever
+
+    index, settings = Index(at.made["index"]), at.config.retrieve
+    return open_retriever(
+        index.chunks().by_id(),
+        at.backends.store.open(index.store),
+        embedder=at.backends.embedder,
+        reranker=at.backends.reranker if reranked else None,
+        pool=settings.pool,
+        rrf_k=settings.rrf_k,
+        dense_weight=settings.dense_weight,
+        lexical_weight=settings.lexical_weight,
+    )
+
+
+def builder(at: At) -> Any:
+    """The prompt builder of this config, within the model's window."""
+    from ragraft.methods.prompt import PromptBuilder
+
+    settings = at.config.prompt
+    return PromptBuilder(
+        tokenizer=at.backends.tokenizer,
+        abstention=settings.abstention,
+        max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
+        answer_tokens=settings.answer_tokens,
+        abstain_above=settings.abstain_above,
+        copy_quotes=settings.copy_quotes,
+        grounded_only=settings.grounded_only,
+    )
