@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ragraft.methods.containment import holds, is_telling
 from ragraft.methods.finders import Finder
 from ragraft.methods.outside import context_ids
 from ragraft.methods.raft import choose_oracle
 from ragraft.records import ExamQuestion, Passage
 
-Context = Literal["none", "retrieved", "oracle"]
+Context = Literal["none", "retrieved", "oracle", "oracle+N", "unanswerable"]
 Shown = list[tuple[ExamQuestion, tuple[Passage, ...]]]
+DEEPER = 4
+"""To find k passages without the evidence, so many times k are looked at."""
 
 
 def show(
@@ -19,15 +23,25 @@ def show(
 ) -> Shown:
     """Each question with its passages; questions that have no such context are left out.
 
-    For a question without evidence the oracle context is the one that its set gives, if any.
+    For a question without evidence the oracle context is the one that its set gives, if any. `oracle+N` shows the
+    oracle among what was found for the question but holds nothing of its answer, `k` passages in all, the oracle where
+    the question's own hash puts it. `unanswerable` shows `k` such passages and no oracle; only questions that the
+    documents answer have these two.
     """
     if context == "none":
         return [(question, ()) for question in questions]
     if context == "retrieved":
         found = finder.find(questions, k)
         return [(question, tuple(passages)) for question, passages in zip(questions, found, strict=True)]
-    shown = [(question, _oracle(question, chunks, k)) for question in questions]
-    return [(question, passages) for question, passages in shown if passages]
+    if context == "oracle":
+        shown = [(question, _oracle(question, chunks, k)) for question in questions]
+        return [(question, passages) for question, passages in shown if passages]
+    answerable = [question for question in questions if question.oracle and question.question.answerable]
+    ranked = finder.find(answerable, DEEPER * k) if answerable else []
+    beside = [_beside(question, found) for question, found in zip(answerable, ranked, strict=True)]
+    if context == "unanswerable":
+        return [(one, tuple(others[:k])) for one, others in zip(answerable, beside, strict=True) if others]
+    return [(one, _among(one, others, chunks, k)) for one, others in zip(answerable, beside, strict=True)]
 
 
 def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
@@ -35,3 +49,25 @@ def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tu
         return tuple(choose_oracle(question, chunks))
     given = set(context_ids(question.question))
     return tuple(p for p in chunks.values() if p.document_id in given or p.id in given)[:k] if given else ()
+
+
+def _beside(question: ExamQuestion, found: Sequence[Passage]) -> list[Passage]:
+    """Of what was found, in its order, what shows nothing of the evidence and holds no answer."""
+    telling = [answer for answer in question.question.answers if is_telling(answer)]
+    return [
+        passage
+        for passage in found
+        if set(question.oracle).isdisjoint(passage.chunks)
+        and not any(holds(passage.text, answer) for answer in telling)
+    ]
+
+
+def _among(
+    question: ExamQuestion, others: Sequence[Passage], chunks: Mapping[str, Passage], k: int
+) -> tuple[Passage, ...]:
+    oracle = _oracle(question, chunks, k)
+    shown = list(others[: max(k - len(oracle), 0)])
+    order = random.Random(f"{question.id}|oracle+N")
+    for passage in oracle:
+        shown.insert(order.randint(0, len(shown)), passage)
+    return tuple(shown)

@@ -17,7 +17,13 @@ FEW, MANY = 10, 10_000
 LEAST_CLUSTERS = 5
 
 MODEL_NAMES = {"base": "Base", "base-fewshot": "Base, few-shot", "tuned": "Tuned"}
-CONTEXT_NAMES = {"none": "No documents", "retrieved": "Retrieved passages", "oracle": "Oracle passages"}
+CONTEXT_NAMES = {
+    "none": "No documents",
+    "retrieved": "Retrieved passages",
+    "oracle": "Oracle passages",
+    "oracle+N": "Oracle among others",
+    "unanswerable": "Evidence taken out",
+}
 PHRASES = {"base": "base", "base-fewshot": "few-shot base", "tuned": "tuned"}
 MEASURES = {"text": "token F1", "label": "label accuracy", "call": "exact calls"}
 MEANINGS = {

@@ -29,7 +29,7 @@ from ragraft.records import Answer, ExamQuestion, Interval, to_json
 NO_DOCUMENTS = "none"
 MODELS = ("base", "base-fewshot", "tuned")
 """The order of conditions; other models follow by name."""
-CONTEXTS = (NO_DOCUMENTS, "retrieved", "oracle")
+CONTEXTS = (NO_DOCUMENTS, "retrieved", "oracle", "oracle+N")
 """The order of conditions; other contexts follow by name."""
 RIVALS = ("base-fewshot", "base")
 """Of two equally good ones the first is the better: it leaves less to form."""

@@ -97,3 +97,18 @@ def test_an_answer_that_rests_on_silence_has_no_oracle_but_what_its_set_gives() 
     silent = ExamQuestion(Question("no", "?", ("no",), options=("yes", "no")), "exam", "no")
     assert shown("oracle", [silent]) == {}
     assert shown("retrieved", [silent]) == {"no": ["c0", "b1"]}
+
+
+def test_the_oracle_stands_among_others_that_hold_no_answer() -> None:
+    found = shown("oracle+N", k=3)
+    assert set(found) == {"one", "two"}, "what the documents don't answer has no oracle to show"
+    assert sorted(found["one"]) == ["a0", "b1", "c0"], "k passages in all, the oracle's among them"
+    assert sorted(found["two"]) == ["b0", "b1", "c0"]
+    assert "b0" not in shown("oracle+N", [QUESTIONS[0]], k=9)["one"], "it holds the answer, and is no distractor"
+    assert found == shown("oracle+N", k=3), "the place is the question's own"
+
+
+def test_with_the_evidence_taken_out_nothing_holds_the_answer() -> None:
+    found = shown("unanswerable", k=2)
+    assert found == {"one": ["c0", "b1"], "two": ["c0", "b1"]}
+    assert shown("unanswerable", [QUESTIONS[2]]) == {}
