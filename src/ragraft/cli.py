@@ -74,6 +74,7 @@ for _name, _help in {
     "ingest": "Read the documents, and stop there.",
     "index": "Up to the index: cut, embed and store the chunks.",
     "examine": "Up to the exam: place the questions, measure retrieval.",
+    "diagnose": "Ask the base model what fails, and say what would pay: the verdict.",
     "synthesize": "Up to the lessons: rows of train.method from the train side.",
     "train": "Up to the checkpoint: tune the model.",
     "evaluate": "Up to the scores: ask the exam under every condition.",
@@ -176,12 +177,14 @@ def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:
 
 @app.command()
 def show(
-    artifact: Annotated[str, typer.Argument(help="corpus, index, exam, lessons, checkpoint, scores or report.")],
+    artifact: Annotated[
+        str, typer.Argument(help="corpus, index, exam, diagnosis, lessons, checkpoint, scores or report.")
+    ],
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")] = 3,
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Show an artifact's first rows as JSON; the report as its table; above lessons, what was found in them."""
+    """Show an artifact's first rows as JSON; report and diagnosis as tables; above lessons, what was found in them."""
     from ragraft.pipeline import lesson_table
     from ragraft.pipeline import show as show_artifact
 
@@ -189,8 +192,8 @@ def show(
     found = show_artifact(session, artifact, limit)
     if artifact == "lessons":
         _print_table(lesson_table(session), error=True)
-    if artifact == "report":
-        _print_report(found)
+    if artifact in ("report", "diagnosis"):
+        (_print_report if artifact == "report" else _print_diagnosis)(found)
     else:
         print(json.dumps(found, ensure_ascii=False, indent=1))
 
@@ -296,8 +299,10 @@ def _run(session: Session, *, first: str | None = None, last: str | None = None,
         _print_event(event)
 
     run_table(session, tell, first=first, last=last, dry=dry)
-    if all(state == "unchanged" for state in states):
+    if all(state in ("unchanged", "outdated") for state in states):
         print(f"Nothing to do: {session.run.path} is up to date.")
+    if last == "diagnose" and not dry:
+        _print_diagnosis(show_artifact(session, "diagnosis", 1))
     if last in (None, "report") and not dry:
         report = show_artifact(session, "report", 1)
         _print_report(report)
@@ -329,12 +334,21 @@ def _print_event(event: Event) -> None:
         line = f"taken from an equal run ({event.source})"
     elif event.state == "to take":
         line = f"to take from an equal run ({event.source})"
+    elif event.state == "outdated":
+        line = f"made under other settings, and left out; do it anew: ragraft {event.stage}"
     elif event.state == "done":
         facts = " · ".join(f"{key} {value}" for key, value in event.summary.items())
         line = f"done in {_duration(event.seconds)}: {facts}"
     else:
         line = event.state
     print(f"{event.stage:<11} {line}", flush=True)
+
+
+def _print_diagnosis(diagnosis: dict[str, Any]) -> None:
+    from ragraft.pipeline import diagnosis_tables
+
+    for table in diagnosis_tables(diagnosis):
+        _print_table(table)
 
 
 def _print_report(report: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import typer
 import ragraft.pipeline
 from ragraft import cli
 from ragraft.errors import ConfigError
-from ragraft.pipeline import SHOWN, STAGES
+from ragraft.pipeline import ROWS, SHOWN, STAGES
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -35,6 +35,7 @@ Commands:
   ingest      Read the documents, and stop there.
   index       Up to the index: cut, embed and store the chunks.
   examine     Up to the exam: place the questions, measure retrieval.
+  diagnose    Ask the base model what fails, and say what would pay: the...
   synthesize  Up to the lessons: rows of train.method from the train side.
   train       Up to the checkpoint: tune the model.
   evaluate    Up to the scores: ask the exam under every condition.
@@ -42,7 +43,7 @@ Commands:
   questions   Propose questions from the index, where you have none yet;...
   ask         Answer a question from the run's documents, with citations.
   status      Say which stages are done, and where each setting came from.
-  show        Show an artifact's first rows as JSON; the report as its...
+  show        Show an artifact's first rows as JSON; report and diagnosis as...
   compare     Put several runs in one table: base, then each tuned model,...
   sweep       Try a grid of settings: a sibling run a cell, scored on the...
   export      Write the tuned model, or the lessons, for other programs.
@@ -110,7 +111,7 @@ def test_every_command_explains_itself(ragraft_: Ragraft, name: str) -> None:
 
 
 def test_every_stage_has_a_command() -> None:
-    assert [name for name in commands() if name in STAGES] == list(STAGES)
+    assert [name for name in commands() if name in ROWS] == list(ROWS)
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -289,7 +290,7 @@ def test_status_tells_stages_and_where_settings_came_from(ragraft_: Ragraft, mak
     site = make_site()
     before = ragraft_("status", "--file", site.file).out.splitlines()
     assert before[0] == str(site.run)
-    assert [line.split()[:3] for line in before[1:8]] == [[stage, "not", "yet:"] for stage in STAGES]
+    assert [line.split()[:3] for line in before[1:9]] == [[stage, "not", "yet:"] for stage in ROWS]
     ragraft_("index", site.file)
     found = ragraft_("status", "--file", site.file, "--set", "train.epochs=3")
     assert found.code == 0
@@ -305,7 +306,7 @@ def test_status_tells_stages_and_where_settings_came_from(ragraft_: Ragraft, mak
 def test_show_prints_every_artifact(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
     site = make_site()
     ragraft_("run", site.file)
-    for artifact in SHOWN[:-1]:
+    for artifact in (name for name in SHOWN if name not in ("diagnosis", "report")):
         found = ragraft_("show", artifact, "--limit", "2", "--file", site.file)
         assert found.code == 0
         data = json.loads(found.out)
@@ -315,6 +316,23 @@ def test_show_prints_every_artifact(ragraft_: Ragraft, make_site: MakeSite, fake
     unknown = ragraft_("show", "scared", "--file", site.file)
     assert unknown.code == 1
     assert unknown.err.startswith("ragraft: scared is no artifact; known: corpus, ")
+
+
+def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(
+    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes
+) -> None:
+    site = make_site()
+    found = ragraft_("diagnose", site.file)
+    assert found.code == 0
+    said = " ".join(found.out.split())
+    assert "What is lost, of 100" in said
+    assert "Verdict: " in said
+    assert (site.run / "40-diagnosis" / "diagnosis.json").exists()
+    again = ragraft_("diagnose", site.file)
+    assert f"Nothing to do: {site.run} is up to date." in again.out
+    shown = ragraft_("show", "diagnosis", "--file", site.file)
+    assert again.out.endswith(shown.out)
+    assert len(fakes.launcher.launched) == 0
 
 
 def test_ask_prints_answer_quotes_and_sources(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:

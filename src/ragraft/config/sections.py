@@ -317,6 +317,26 @@ class EvaluateConfig(Section):
         return value
 
 
+class DiagnoseConfig(Section):
+    max_questions: int = Field(60, ge=1)
+    """Ask at most this many validation questions (whole clusters, seeded); 60 take two cores about eight minutes."""
+    precision: float = Field(0.1, gt=0, lt=1)
+    """Half of the interval that is wanted around the loss, of 1: no more questions are asked than that may need."""
+    shots: int = Field(3, ge=1)
+    """Examples in the prompt of the few-shot arms."""
+    batch: int = Field(16, ge=1)
+    """Prompts generated at a time; also the unit of resuming."""
+    texts: int = Field(48, ge=1)
+    """Chunks on which it is measured how foreign the documents' language is to the model."""
+    resamples: int = Field(2000, ge=100)
+    """Bootstrap resamples of clusters."""
+    price_per_hour: float = Field(0.0, ge=0)
+    """What an hour of this machine costs, in the currency of the machines' file."""
+    machines: Path | None = None
+    """A YAML of machines with their speed and price; the package's own when left out."""
+    seed: int = 0
+
+
 class ReportConfig(Section):
     examples: int = Field(12, ge=0)
     """Questions shown on which base and tuned differ, half wins and half losses where there are."""

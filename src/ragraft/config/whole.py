@@ -12,6 +12,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, fiel
 from ragraft.config.sections import (
     CONTEXTS,
     DapConfig,
+    DiagnoseConfig,
     EndpointConfig,
     EvaluateConfig,
     ExamineConfig,
@@ -69,6 +70,7 @@ class Config(Section):
     retrieve: RetrieveConfig = RetrieveConfig()
     prompt: PromptConfig = PromptConfig()
     examine: ExamineConfig = ExamineConfig()
+    diagnose: DiagnoseConfig = DiagnoseConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()
     dap: DapConfig = DapConfig()
     hybrid: HybridConfig = HybridConfig()
@@ -179,7 +181,9 @@ def _resolve_paths(config: Config, root: Path) -> Config:
     documents = tuple(root / place.expanduser() for place in config.documents)
     general = config.evaluate.general_text
     evaluate = config.evaluate.model_copy(update={"general_text": root / general.expanduser() if general else None})
-    paths = {"documents": documents, "questions": resolved, "evaluate": evaluate}
+    machines = config.diagnose.machines
+    diagnose = config.diagnose.model_copy(update={"machines": root / machines.expanduser() if machines else None})
+    paths = {"documents": documents, "questions": resolved, "evaluate": evaluate, "diagnose": diagnose}
     return config.model_copy(update={**paths, **_local_sources(config, root)})
 
 

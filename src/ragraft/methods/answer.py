@@ -111,6 +111,17 @@ def _parts(text: str) -> tuple[str, str, str]:
     return (above, body[: below.start()], body[below.end() :]) if below else (above, body, "")
 
 
+def answer_part(text: str) -> str:
+    """The text without the evidence below its answer: what comes up to there is the answer and what leads to it."""
+    _, _, below = _parts(text)
+    return text[: len(text) - len(below)] if below else text
+
+
+def names_answer(text: str) -> bool:
+    """Whether an `Answer…:` outside a quotation says which part of the text is the answer."""
+    return _parts(text)[1] != text
+
+
 def is_abstention(answer: str, abstention: str) -> bool:
     """Whether an answer is empty, the configured sentence, or one of the published refusals.
 

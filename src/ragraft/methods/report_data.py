@@ -67,6 +67,8 @@ class Sources:
     """The scores' forgetting.json."""
     lint: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint's lint.json: set of lessons → what was found in it."""
+    diagnosis: Mapping[str, Any] = field(default_factory=dict)
+    """diagnosis.json, where `ragraft diagnose` was asked."""
 
 
 def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "name": facts.get("name"),
         "created": facts.get("created"),
         "headline": headline,
+        "diagnosis": dict(sources.diagnosis),
         "warnings": _warnings(sources),
         "exam": _exam(sources),
         "grid": {

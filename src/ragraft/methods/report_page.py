@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ragraft.methods import charts, report_table
+from ragraft.methods.diagnosis_table import advice_table, condition_table, cost_table, loss_table, verdict_sentence
 from ragraft.methods.lint_table import lint_table
 from ragraft.methods.page_template import page_template
 from ragraft.methods.report_forgetting import forgetting_table
@@ -40,6 +41,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     return template.render(
         report=report,
         lead=_lead(report["headline"]),
+        verdict=verdict_sentence(report["diagnosis"]) if report.get("diagnosis") else None,
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
         charts=_charts(report),
         dark=charts.DARK,
@@ -87,12 +89,24 @@ def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
         "sides": report_table.sides_table(report),
         "forgetting": forgetting_table(report["forgetting"]),
         "lint": lint_table(report["lint"]),
+        **_diagnosed(report.get("diagnosis") or {}),
         **{
             name: report_table.metric_table(report, report[part], columns, title=title)
             for name, (part, columns, title) in metrics.items()
         },
     }
     return {name: table for name, table in found.items() if table.rows}
+
+
+def _diagnosed(diagnosis: Mapping[str, Any]) -> dict[str, report_table.Table]:
+    if not diagnosis:
+        return {}
+    return {
+        "lost": loss_table(diagnosis),
+        "advice": advice_table(diagnosis),
+        "costs": cost_table(diagnosis),
+        "asked": condition_table(diagnosis),
+    }
 
 
 def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

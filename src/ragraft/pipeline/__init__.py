@@ -1,5 +1,6 @@
 """The pipeline: the table of stages, their wiring to backends, and what the CLI and the API call."""
 
+from ragraft.methods.diagnosis_table import diagnosis_tables
 from ragraft.methods.report_table import Table
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
@@ -11,10 +12,11 @@ from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.sweep import Swept, sweep
-from ragraft.pipeline.table import STAGES, TABLE
+from ragraft.pipeline.table import ROWS, STAGES, TABLE
 
 __all__ = [
     "DECISIONS",
+    "ROWS",
     "SHOWN",
     "STAGES",
     "TABLE",
@@ -32,6 +34,7 @@ __all__ = [
     "ask",
     "changed_keys",
     "compare",
+    "diagnosis_tables",
     "export",
     "flat_settings",
     "lesson_table",

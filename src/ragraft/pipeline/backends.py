@@ -124,6 +124,10 @@ class ConfiguredBackends:
         """The scorer of a model, behind the kept scores. Raises BackendError where its generator cannot score."""
         return self._kept(load_scorer(self._config.evaluate.generator), model)
 
+    def scores(self) -> bool:
+        """Whether the generator can score texts, too."""
+        return hasattr(load("generators", self._config.evaluate.generator), "score")
+
     def _kept(self, kind: Any, model: str, meter: Meter | None = None) -> KeptAnswers:
         from ragraft.models.load import identify
 

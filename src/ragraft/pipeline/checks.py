@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, ConfigError, InputError, SourceError
+from ragraft.methods.costs import load_machines
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
@@ -108,6 +109,10 @@ def _preference(config: Config) -> None:
         )
 
 
+def _machines(config: Config) -> None:
+    load_machines(config.diagnose.machines)
+
+
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
     def check(config: Config) -> None:
         chosen = name(config)
@@ -132,6 +137,11 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _questions,
         _named("retrievers", lambda config: config.retrieve.retriever, CONTEXTS),
         _named("rerankers", lambda config: (config.retrieve.reranker or "").partition("@")[0]),
+    ),
+    "diagnose": (
+        _named("generators", lambda config: config.evaluate.generator),
+        _opens_models,
+        _machines,
     ),
     "synthesize": (
         _general,

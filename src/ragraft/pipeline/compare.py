@@ -14,7 +14,7 @@ from ragraft.methods.comparison import Scored, compare_runs
 from ragraft.methods.comparison_page import comparison_notes, comparison_tables, render_comparison
 from ragraft.methods.report_table import Table
 from ragraft.pipeline.runner import Session
-from ragraft.pipeline.table import STAGES, TABLE
+from ragraft.pipeline.table import ROWS
 from ragraft.workspace import Checkpoint, Exam, Folder, Run, Scorecard
 
 COMPARED = ".compared"
@@ -83,4 +83,4 @@ def scored_run(runs: Path, name: str) -> Scored:
 
 
 def _place(stage: str) -> Any:
-    return TABLE[STAGES.index(stage)].place
+    return ROWS[stage].place

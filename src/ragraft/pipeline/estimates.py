@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ragraft.config import QuestionFiles
+from ragraft.config import QuestionFiles, StepConfig
 from ragraft.methods import estimate as arithmetic
 from ragraft.methods.estimate import Estimate, Pace, Work
 from ragraft.methods.forgetting import number_of_answers
@@ -25,7 +25,7 @@ from ragraft.records import Side
 from ragraft.stages.train import TAKEN
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json
 
-LONG = ("index", "train", "evaluate")
+LONG = ("index", "diagnose", "train", "evaluate")
 LESSONS = "synthesize"
 """Long where the base model is asked; how fast it answers is learnt where most is asked, in evaluate."""
 DEFAULT_WIDTH = 384
@@ -141,7 +141,7 @@ class Foresight:
         """All methods of the chain; what an earlier one wrote stays, and only one has resume points at a time."""
         size = self.at.backends.model_size()
         steps = []
-        for step, tokens in zip(self.at.config.train.chain().values(), self._lesson_tokens(), strict=True):
+        for step, tokens in self.lesson_steps():
             whole = step.settled_tuning(size.parameters) == "full"
             trained = size.parameters if whole else step.rank * size.adapter
             steps.append(arithmetic.train_work(tokens, epochs=step.epochs, trained=trained, kept=trained))
@@ -162,6 +162,23 @@ class Foresight:
         learned = arithmetic.train_work(2 * tokens * 4 / 3, epochs=train.dpo.epochs, trained=trained, kept=trained)
         # In training's pace, which is a third of that of reading.
         return Work(learned.tokens + tokens // 3, written=lessons * config.prompt.answer_tokens // 6, disk=learned.disk)
+
+    def lesson_steps(self) -> list[tuple[StepConfig, float]]:
+        """Each method of the chain with the tokens that an epoch of it computes."""
+        return list(zip(self.at.config.train.chain().values(), self._lesson_tokens(), strict=True))
+
+    def diagnose_work(self) -> Work:
+        """Six answers a question, five with examples; four show passages of a search, one the oracle, one nothing."""
+        config, chunk = self.at.config, self.at.config.index.chunk_tokens
+        questions = min(self._questions("validation"), config.diagnose.max_questions)
+        example = arithmetic.lesson_tokens(config.diagnose.shots, passages=2, chunk_tokens=chunk)
+        return arithmetic.evaluate_work(
+            6 * questions,
+            shown=(4 * config.retrieve.k + 1) / 6,
+            chunk_tokens=chunk,
+            answer_tokens=config.prompt.answer_tokens,
+            shots=-(-questions // config.diagnose.batch) * 5 * example,
+        )
 
     def evaluate_work(self) -> Work:
         config = self.at.config
@@ -245,10 +262,13 @@ class Foresight:
         lessons = self._lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         texts = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN * (1 + config.dap.general)
+        # Beside raft's lessons hybrid learns other parts, in a ratio of learned tokens.
+        beside = {"hybrid": sum(config.hybrid.ratio) / config.hybrid.ratio[0]}
         return [
             texts
             if method == "dap"
-            else arithmetic.lesson_tokens(
+            else beside.get(method, 1.0)
+            * arithmetic.lesson_tokens(
                 lessons,
                 passages=passages.get(method, 1 + sum(settings.distractors) / 2),
                 chunk_tokens=config.index.chunk_tokens,
@@ -279,11 +299,13 @@ _WORK: Mapping[str, Callable[[Foresight], Work]] = {
     LESSONS: Foresight.lesson_work,
     "train": Foresight.train_work,
     "evaluate": Foresight.evaluate_work,
+    "diagnose": Foresight.diagnose_work,
 }
 _REALLY: Mapping[str, Callable[[Foresight, Work, Folder, float], Really]] = {
     "index": Foresight.really_indexed,
     "train": Foresight.really_trained,
     "evaluate": Foresight.really_answered,
+    "diagnose": Foresight.really_answered,
 }
 
 

@@ -18,11 +18,11 @@ from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.checks import check_stage_inputs
 from ragraft.pipeline.estimates import Foresight
-from ragraft.pipeline.table import STAGES, TABLE, Stage
+from ragraft.pipeline.table import ROWS, TABLE, Stage
 from ragraft.pipeline.wiring import At
 from ragraft.workspace import Folder, Manifest, Run, hash_json
 
-State = Literal["unchanged", "taken", "begun", "resumed", "done", "to take", "to run"]
+State = Literal["unchanged", "outdated", "taken", "begun", "resumed", "done", "to take", "to run"]
 CONFIG = "config.json"
 
 
@@ -71,31 +71,58 @@ def open_session(file: Path, overrides: Sequence[str] = (), run: str | None = No
 def run_table(
     session: Session, tell: Tell, *, first: str | None = None, last: str | None = None, dry: bool = False
 ) -> dict[str, Folder]:
-    """Bring every stage up to date, down to `last`; `first` and all below it run even if unchanged."""
+    """Bring every stage up to date, down to `last`; `first` and all below it run even if unchanged.
+
+    A stage that runs apart is brought only where it is `first` or `last`; else its results stand beside the others' as
+    long as they are of these settings.
+    """
     for name in (first, last):
-        if name is not None and name not in STAGES:
-            raise ConfigError(f"{name} is no stage; stages: {', '.join(STAGES)}")
-    forced = STAGES[STAGES.index(first) :] if first else ()
-    below = STAGES[: STAGES.index(last) + 1] if last else STAGES
+        if name is not None and name not in ROWS:
+            raise ConfigError(f"{name} is no stage; stages: {', '.join(ROWS)}")
+    brought = _brought(first, last)
+    forced = tuple(ROWS)[tuple(ROWS).index(first) :] if first else ()
     with disk_faults_told(session.run.path), session.run.locked():
-        check_stage_inputs(session.config, session.backends, below, fetch=not dry)
+        check_stage_inputs(session.config, session.backends, brought, fetch=not dry)
         if not dry:
             _save_config(session)
         made: dict[str, Folder] = {}
-        for stage in TABLE:
+        for stage in TABLE[: list(ROWS).index(brought[-1]) + 1]:
+            if stage.name not in brought:
+                made |= _beside(stage, session.at(made), session.run, tell)
+                continue
             folder = _bring(stage, session.at(made), session.run, tell, forced=stage.name in forced, dry=dry)
             if folder is None:  # a dry run knows no fingerprint below a stage that would run
-                _tell_rest(stage.name, last, Foresight(session.at(made), session.run.runs), tell)
+                rest = brought[brought.index(stage.name) :]
+                _tell_rest(rest, Foresight(session.at(made), session.run.runs), tell)
                 break
             made[stage.name] = folder
-            if stage.name == last:
-                break
     return made
+
+
+def _brought(first: str | None, last: str | None) -> tuple[str, ...]:
+    """Names of the stages to bring, in order."""
+    names = [stage.name for stage in TABLE if not stage.apart or stage.name in (first, last)]
+    return tuple(names[: names.index(last) + 1] if last else names)
+
+
+def _beside(stage: Stage, at: At, run: Run, tell: Tell) -> dict[str, Folder]:
+    """What a stage that is not asked for once made, where it is still true of this run."""
+    folder = run.current(stage.place)
+    if folder is None or any(name not in at.made for name in stage.needs):
+        return {}
+    true = _fingerprint(stage, at, _inputs(stage, at)) == _fingerprint_of(folder)
+    tell(Event(stage.name, "unchanged" if true else "outdated", folder=folder.path))
+    return {stage.name: folder} if true else {}
+
+
+def _inputs(stage: Stage, at: At) -> dict[str, str]:
+    names = [*stage.needs, *(name for name in stage.also if name in at.made)]
+    return {name: _fingerprint_of(at.made[name]) for name in names}
 
 
 def _bring(stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool, dry: bool) -> Folder | None:
     """The stage's finished folder: as it is, taken from elsewhere, or made now."""
-    inputs = {name: _fingerprint_of(at.made[name]) for name in stage.needs}
+    inputs = _inputs(stage, at)
     fingerprint = _fingerprint(stage, at, inputs)
     if not forced:
         current = run.current(stage.place)
@@ -139,10 +166,9 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, input
     return folder
 
 
-def _tell_rest(stage: str, last: str | None, foresight: Foresight, tell: Tell) -> None:
-    """From `stage` on everything would run; what is not made yet is expected from the user's own files."""
-    end = STAGES.index(last) if last else len(STAGES) - 1
-    for name in STAGES[STAGES.index(stage) : end + 1]:
+def _tell_rest(stages: Sequence[str], foresight: Foresight, tell: Tell) -> None:
+    """All of these would run; what is not made yet is expected from the user's own files."""
+    for name in stages:
         plan = foresight.plan(name)
         tell(Event(name, "to run", expected=str(plan.expected) if plan else ""))
 
@@ -187,7 +213,7 @@ def changed_keys(session: Session) -> list[str]:
 
 def made_otherwise(session: Session, name: str) -> bool:
     """Whether a finished stage was made under other settings or models than those that hold now."""
-    stage = TABLE[STAGES.index(name)]
+    stage = ROWS[name]
     folder = session.run.current(stage.place)
     manifest = folder.manifest() if folder else None
     return manifest is not None and manifest.fingerprint != _fingerprint(stage, session.at(), manifest.inputs)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
+from ragraft.pipeline.diagnosing import diagnosis_settings, machines_identity, run_diagnosis
 from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.preference import training_settings, tuned_answers
@@ -21,6 +22,7 @@ from ragraft.workspace import (
     RETRIEVED,
     Checkpoint,
     Corpus,
+    Diagnosis,
     Exam,
     Folder,
     Index,
@@ -50,6 +52,10 @@ class Stage:
     run: Callable[[At, Folder], object]
     version: int = 1
     """Raised when the same inputs would give another result."""
+    apart: bool = False
+    """Runs only when it is asked for; no other stage waits for it."""
+    also: tuple[str, ...] = ()
+    """Of the stages that run apart, those whose results it shows where they are there."""
 
 
 def _ingest(at: At, out: Folder) -> object:
@@ -181,6 +187,7 @@ def _report(at: At, out: Folder) -> object:
         Checkpoint(at.made["train"]),
         settings=at.config.report,
         facts=facts,
+        diagnosis=Diagnosis(at.made["diagnose"]) if "diagnose" in at.made else None,
         out=out,
     )
 
@@ -258,6 +265,16 @@ TABLE: tuple[Stage, ...] = (
         version=2,
     ),
     Stage(
+        name="diagnose",
+        asks="What fails, and what would pay?",
+        place=Place("40-diagnosis", versioned=False),
+        needs=("ingest", "index", "examine"),
+        settings=diagnosis_settings,
+        identity=lambda at: [_model(at), _retrieved(at), machines_identity(at.config)],
+        run=run_diagnosis,
+        apart=True,
+    ),
+    Stage(
         name="synthesize",
         asks="What would teach it, without leaking the exam?",
         place=Place("50-lessons", versioned=False),
@@ -301,6 +318,9 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: config.report,
         identity=_nothing,
         run=_report,
+        also=("diagnose",),
     ),
 )
-STAGES = tuple(stage.name for stage in TABLE)
+ROWS = {stage.name: stage for stage in TABLE}
+STAGES = tuple(stage.name for stage in TABLE if not stage.apart)
+"""Those that a run brings up to date."""

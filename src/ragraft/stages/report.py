@@ -12,7 +12,7 @@ from ragraft.config import ReportConfig
 from ragraft.methods.report_data import Sources, build_report
 from ragraft.methods.report_page import render_page
 from ragraft.methods.report_text import interval, phrase
-from ragraft.workspace import FORGETTING, LINT, Checkpoint, Exam, Folder, Lessons, Report, Scorecard
+from ragraft.workspace import FORGETTING, LINT, Checkpoint, Diagnosis, Exam, Folder, Lessons, Report, Scorecard
 
 
 def report(
@@ -24,6 +24,7 @@ def report(
     settings: ReportConfig,
     facts: Mapping[str, Any],
     out: Folder,
+    diagnosis: Diagnosis | None = None,
 ) -> Report:
     """Write report.json, report.html and summary.json.
 
@@ -43,6 +44,7 @@ def report(
             lint=_optional(checkpoint.folder, LINT),
             metrics=checkpoint.metrics(),
             facts=facts,
+            diagnosis=diagnosis.data() if diagnosis else {},
         ),
         examples=settings.examples,
     )

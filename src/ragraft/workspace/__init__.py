@@ -1,12 +1,14 @@
 """What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
 
 from ragraft.workspace.artifacts import (
+    DIAGNOSIS,
     FORGETTING,
     LINT,
     RETRIEVED,
     Artifact,
     Checkpoint,
     Corpus,
+    Diagnosis,
     Exam,
     Index,
     Lessons,
@@ -20,12 +22,14 @@ from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, wri
 from ragraft.workspace.run import Run
 
 __all__ = [
+    "DIAGNOSIS",
     "FORGETTING",
     "LINT",
     "RETRIEVED",
     "Artifact",
     "Checkpoint",
     "Corpus",
+    "Diagnosis",
     "Exam",
     "Folder",
     "Index",

@@ -32,6 +32,7 @@ from ragraft.workspace.folder import Folder
 RETRIEVED = "retrieved.jsonl"
 FORGETTING = "forgetting.json"
 LINT = "lint.json"
+DIAGNOSIS = "diagnosis.json"
 CHUNKS = "chunks.parquet"
 
 
@@ -124,6 +125,15 @@ class Exam(Artifact):
     def retrieved(self) -> dict[str, list[Passage]]:
         """Question id → passages of the user's own retriever, best first; nothing where ragraft's index retrieves."""
         return _retrieved(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis(Artifact):
+    """40-diagnosis: diagnosis.json, answers.jsonl, fewshot.json."""
+
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json(DIAGNOSIS)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

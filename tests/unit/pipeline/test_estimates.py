@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ragraft.pipeline import STAGES, open_session
+from ragraft.pipeline import ROWS, open_session
 from ragraft.pipeline.estimates import LESSONS, LONG, Foresight, Plan
 from ragraft.pipeline.rates import RATES
 from ragraft.workspace import Folder
@@ -33,7 +33,7 @@ def plan(found: Foresight, stage: str) -> Plan:
 
 def test_only_long_stages_are_estimated(make_site: MakeSite) -> None:
     found = foresight(make_site())
-    assert [stage for stage in STAGES if found.plan(stage)] == list(LONG)
+    assert [stage for stage in ROWS if found.plan(stage)] == list(LONG)
     assert all(plan(found, stage).expected.guessed for stage in LONG)
 
 

@@ -11,7 +11,7 @@ import pytest
 import ragraft
 from ragraft.errors import ConfigError, RagraftError, WorkspaceError
 from ragraft.models import load as models
-from ragraft.pipeline import SHOWN, STAGES, ask, export, open_session, show
+from ragraft.pipeline import ROWS, SHOWN, STAGES, ask, export, open_session, show
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -60,7 +60,7 @@ def test_every_artifact_can_be_shown(make_site: MakeSite, bring: Bring) -> None:
     site = make_site()
     bring(site)
     session = open_session(site.file)
-    assert len(SHOWN) == len(STAGES) == 7
+    assert len(SHOWN) == len(ROWS) == 8
     for artifact in ("corpus", "index", "exam", "lessons", "scores"):
         rows = show(session, artifact, 2)
         assert len(rows) == 2
@@ -74,9 +74,9 @@ def test_every_artifact_can_be_shown(make_site: MakeSite, bring: Bring) -> None:
 def test_what_cannot_be_shown_is_one_sentence(make_site: MakeSite) -> None:
     site = make_site()
     session = open_session(site.file)
-    known = "corpus, index, exam, lessons, checkpoint, scores, report"
+    known = "corpus, index, exam, diagnosis, lessons, checkpoint, scores, report"
     assert sentence(ConfigError, lambda: show(session, "scared", 1)) == f"scared is no artifact; known: {known}"
-    for artifact, stage in zip(SHOWN, STAGES, strict=True):
+    for artifact, stage in zip(SHOWN, ROWS, strict=True):
         found = sentence(WorkspaceError, lambda name=artifact: show(session, name, 1))  # type: ignore[misc]
         assert found == f"No {artifact} in {site.run}. Run: ragraft {stage}"
 

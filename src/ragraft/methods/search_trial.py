@@ -1,0 +1,133 @@
+"""What search brings by depth, and what other settings of it would bring. Knows finders and prompts; asks no model.
+
+Evidence counts as brought where the prompt would show all of it: passages that no longer fit are not read. Passages
+suffice where they show all the evidence, or hold a right answer that is long enough to mean something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ragraft.methods.containment import holds, is_telling
+from ragraft.methods.finders import Finder
+from ragraft.methods.ladder import Climbed
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.stats import mean_interval, paired_difference
+from ragraft.records import ExamQuestion, Passage, to_json
+
+DEPTHS = (1, 2, 4, 8, 16, 32)
+DEEPER = (2, 4)
+"""How many times as many passages are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A way to search that was tried, and whether it would show each question's evidence."""
+
+    name: str
+    shows: Mapping[str, bool]
+    passages: float
+    """Passages shown, on average."""
+
+
+def by_depth(
+    questions: Sequence[ExamQuestion], finder: Finder, *, pool: int, k: int, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Recall of any and of all evidence, and sufficiency, among the first passages found; a row a depth."""
+    asked = [question for question in questions if question.oracle and question.question.answerable]
+    if not asked:
+        return []
+    found = finder.find(asked, pool)
+    clusters = [question.cluster for question in asked]
+
+    def share(values: Sequence[bool]) -> dict[str, Any]:
+        rows = [float(value) for value in values]
+        return to_json(mean_interval(rows, clusters, share=True, resamples=resamples, seed=seed))
+
+    rows = []
+    for depth in sorted({*(one for one in DEPTHS if one <= pool), min(k, pool)}):
+        pairs = [(question, passages[:depth]) for question, passages in zip(asked, found, strict=True)]
+        rows.append(
+            {
+                "k": depth,
+                "recall": share([not _chunks(passages).isdisjoint(question.oracle) for question, passages in pairs]),
+                "full recall": share([question.shown_by(_chunks(passages)) for question, passages in pairs]),
+                "sufficient": share([_suffices(question, passages) for question, passages in pairs]),
+            }
+        )
+    return rows
+
+
+def try_settings(
+    questions: Sequence[ExamQuestion], finders: Mapping[str, Finder], *, builder: PromptBuilder, k: int, pool: int
+) -> list[Setting]:
+    """Each finder at k passages and deeper; the first one's own k is what is in use, and comes first."""
+    asked = [question for question in questions if question.oracle and question.question.answerable]
+    depths = [k, *(min(times * k, pool) for times in DEEPER if min(times * k, pool) > k)]
+    found = []
+    for name, finder in finders.items():
+        ranked = finder.find(asked, max(depths)) if asked else []
+        for depth in dict.fromkeys(depths):
+            shown = [
+                builder.fit(question.question.question, passages[:depth]).passages
+                for question, passages in zip(asked, ranked, strict=True)
+            ]
+            shows = {one.id: one.shown_by(_chunks(passages)) for one, passages in zip(asked, shown, strict=True)}
+            number = sum(map(len, shown)) / max(len(shown), 1)
+            found.append(Setting(f"{name}, k {depth}", shows, number))
+    return found
+
+
+def gain_by_setting(climbed: Climbed, setting: Setting, used: Setting) -> float:
+    """What a question gains by the setting: the loss to retrieval where it newly shows the evidence, and where it shows
+    it no longer, minus what the question scores now."""
+    before, now = used.shows.get(climbed.id), setting.shows.get(climbed.id)
+    if before is None or before == now:
+        return 0.0
+    return climbed.part("retrieval") if now else -climbed.score
+
+
+def best_setting(climbed: Sequence[Climbed], settings: Sequence[Setting]) -> Setting | None:
+    """The one that would gain most; the one in use where none gains, None where nothing was tried."""
+    if not settings:
+        return None
+    used = settings[0]
+    return max(settings, key=lambda one: sum(gain_by_setting(question, one, used) for question in climbed))
+
+
+def settings_told(
+    climbed: Sequence[Climbed], settings: Sequence[Setting], *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Each setting with the share of questions whose evidence it shows, and that share against the one in use."""
+    asked = [one for one in climbed if settings and one.id in settings[0].shows]
+    if not asked:
+        return []
+    clusters = [one.cluster for one in asked]
+    used = [float(settings[0].shows[one.id]) for one in asked]
+    rows = []
+    for setting in settings:
+        shows = [float(setting.shows[one.id]) for one in asked]
+        change = paired_difference(shows, used, clusters, resamples=resamples, seed=seed)
+        share = mean_interval(shows, clusters, share=True, resamples=resamples, seed=seed)
+        rows.append(
+            {
+                "setting": setting.name,
+                "evidence shown": to_json(share),
+                "change": to_json(change),
+                "passages": round(setting.passages, 2),
+            }
+        )
+    return rows
+
+
+def _chunks(passages: Sequence[Passage]) -> set[str]:
+    return {name for passage in passages for name in passage.chunks}
+
+
+def _suffices(question: ExamQuestion, passages: Sequence[Passage]) -> bool:
+    if question.shown_by(_chunks(passages)):
+        return True
+    telling = [answer for answer in question.question.answers if is_telling(answer)]
+    return any(holds(passage.text, answer) for passage in passages for answer in telling)

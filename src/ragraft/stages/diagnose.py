@@ -1,0 +1,307 @@
+"""Decide whether tuning would help this RAG, and which kind. Reads Index and Exam; writes Diagnosis.
+
+Asks the base model the validation side under the conditions of `methods.ladder`, which finds what is lost where; what
+would pay is found by `methods.verdict`. Knows neither models nor prices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ragraft.config import DiagnoseConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
+from ragraft.errors import InputError
+from ragraft.methods.answer import Reply
+from ragraft.methods.asking import NO_SHOTS, Room, Shots
+from ragraft.methods.confidence import RIGHT, Sure, calibration, confidence
+from ragraft.methods.containment import holds
+from ragraft.methods.contexts import Context, Shown
+from ragraft.methods.costs import Cost, Machines
+from ragraft.methods.exam_facts import making
+from ragraft.methods.finders import Finder
+from ragraft.methods.form import form_validity
+from ragraft.methods.general_text import general_samples
+from ragraft.methods.grade import measure_of
+from ragraft.methods.jargon import measure_jargon, sample_chunks
+from ragraft.methods.ladder import Climbed, Rungs, climb
+from ragraft.methods.limit import limit_questions
+from ragraft.methods.progress_bar import progress_bar
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.raft import Recipe
+from ragraft.methods.rules import load_rules
+from ragraft.methods.scorecard import build_scorecard
+from ragraft.methods.search_trial import Setting, best_setting, by_depth, settings_told, try_settings
+from ragraft.methods.shots import choose_shots
+from ragraft.methods.verdict import Adviser, Evidence
+from ragraft.ports import Generator, Scorer
+from ragraft.records import Answer, ExamQuestion, to_json
+from ragraft.workspace import DIAGNOSIS, Diagnosis, Exam, Folder, Index
+
+PLAIN, FEWSHOT = "base", "base-fewshot"
+CONTEXTS: tuple[Context, ...] = ("none", "retrieved", "oracle", "oracle+N", "unanswerable")
+WIDEST = 0.98
+"""Half of a 95 % interval of one share that is as uncertain as can be."""
+Cells = Mapping[tuple[str, str], Mapping[str, tuple[Answer, Reply]]]
+"""(model, context) → question id → row and reply."""
+
+
+def diagnose(
+    index: Index,
+    exam: Exam,
+    generator: Generator,
+    *,
+    settings: DiagnoseConfig,
+    prompt: PromptConfig,
+    retrieve: RetrieveConfig,
+    synthesize: SynthesizeConfig,
+    finders: Mapping[str, Finder],
+    builder: PromptBuilder,
+    scorer: Scorer | None,
+    costs: Mapping[str, Cost],
+    machines: Machines,
+    out: Folder,
+) -> Diagnosis:
+    """Write diagnosis.json, answers.jsonl, fewshot.json and summary.json.
+
+    `finders` are ways to search, the one in use first; the others are only tried for what they find. `costs` are those
+    of the actions that need a machine. Without a `scorer`, the documents' language is told by tokens a word alone.
+    """
+    questions, left_out = _sized(exam, settings)
+    found = next(iter(finders.values()))
+    room = Room(found, builder, index.passages(), k=retrieve.k, batch=settings.batch)
+    shots = _shots(exam, room, settings=settings, pool=retrieve.pool, recipe=_recipe(synthesize, prompt))
+    cells = _ask(room, questions, generator, shots)
+    out.write_jsonl("answers.jsonl", (to_json(row) for rows in cells.values() for row, _ in rows.values()))
+    out.write_json("fewshot.json", {"examples": [to_json(shot) for shot in shots.with_documents]})
+    sampling = _Sampling(settings.resamples, settings.seed)
+    climbed = _climb(questions, cells, room)
+    tried = try_settings(questions, finders, builder=builder, k=retrieve.k, pool=retrieve.pool)
+    chunks = index.chunks()
+    language = measure_jargon(
+        sample_chunks(chunks, settings.texts, seed=settings.seed),
+        general_samples(),
+        scorer=scorer,
+        count=builder.tokenizer.count,
+        **sampling.named,
+    )
+    tokens = sum(chunk.tokens for chunk in chunks)
+    measured = _measured(language, tokens)
+    spent = {**costs, **_answer_costs(cells, climbed, tried, tokens=tokens / max(len(chunks), 1))}
+    adviser = Adviser(Evidence(climbed, tried, measured, spent), load_rules(), **sampling.named)
+    advice = adviser.advise(machines, price_here=settings.price_per_hour)
+    loss = adviser.figures["loss"]
+    data = {
+        "side": "validation",
+        "questions": len(questions),
+        "clusters": len({question.cluster for question in questions}),
+        "unanswerable": sum(not question.question.answerable for question in questions),
+        "without_evidence": sum(one.question.answerable and not one.oracle for one in questions),
+        "made_by": making(question.question for question in questions),
+        "examples": len(shots.with_documents),
+        "k": retrieve.k,
+        "precision": _precision(loss, settings.precision),
+        "total_loss": loss,
+        "loss": {name.partition(".")[2]: one for name, one in adviser.figures.items() if name.startswith("loss.")},
+        "conditions": _conditions(cells, questions, sampling),
+        "retrieval": {
+            "by_depth": by_depth(questions, found, pool=retrieve.pool, k=retrieve.k, **sampling.named),
+            "settings": settings_told(climbed, tried, **sampling.named),
+        },
+        "language": language,
+        "form": _forms(cells, questions, sampling),
+        "calibration": _calibration(cells, questions, builder, sampling),
+        "figures": adviser.figures,
+        **advice,
+        "budget": {
+            "passages dropped to fit": room.dropped,
+            "questions left out": len(left_out),
+            "questions whose oracle passages do not fit": room.too_long,
+        },
+    }
+    out.write_json(DIAGNOSIS, data)
+    out.write_json("summary.json", _summary(data))
+    return Diagnosis(out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampling:
+    resamples: int
+    seed: int
+
+    @property
+    def named(self) -> dict[str, int]:
+        return {"resamples": self.resamples, "seed": self.seed}
+
+
+def _sized(exam: Exam, settings: DiagnoseConfig) -> tuple[list[ExamQuestion], list[ExamQuestion]]:
+    """As many validation questions as the wanted precision may need, and max_questions allows."""
+    enough = math.ceil((WIDEST / settings.precision) ** 2)
+    asked = exam.questions("validation")
+    if not asked:
+        raise InputError(
+            "The validation side holds no question, and diagnose asks no other; give questions to learn from, or a "
+            "larger examine.shares.validation"
+        )
+    return limit_questions(asked, min(enough, settings.max_questions), seed=settings.seed)
+
+
+def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:
+    return Recipe(
+        distractors=(1, 1),
+        hard=settings.hard,
+        low=settings.low,
+        quote_words=settings.quote_words,
+        abstention=prompt.abstention,
+    )
+
+
+def _shots(exam: Exam, room: Room, *, settings: DiagnoseConfig, pool: int, recipe: Recipe) -> Shots:
+    """Examples from the train side, as drawn: to try orders on the questions that are asked would flatter them."""
+    train = exam.questions("train")
+    if not train:
+        return NO_SHOTS
+    drawn, closed = choose_shots(
+        train,
+        settings.shots,
+        abstaining=any(not question.question.answerable for question in train),
+        finder=room.finder,
+        pool=pool,
+        chunks=room.chunks,
+        recipe=recipe,
+        builder=room.builder,
+        seed=settings.seed,
+    )
+    return Shots(drawn, closed)
+
+
+def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, shots: Shots) -> Cells:
+    """The plain prompt with retrieved passages, and every context with examples; without any, plainly."""
+    arm = FEWSHOT if shots.with_documents else PLAIN
+    asked: list[tuple[str, Context]] = [(PLAIN, "retrieved")]
+    asked += [(arm, context) for context in CONTEXTS if (arm, context) != (PLAIN, "retrieved")]
+    shown: dict[Context, Shown] = {context: room.show(context, questions) for context in CONTEXTS}
+    with progress_bar() as bar:
+        task = bar.add_task("answering", total=sum(len(shown[context]) for _, context in asked))
+        room.tick = partial(bar.advance, task)
+        return {
+            (model, context): {
+                row.question_id: (row, reply)
+                for row, reply in room.cell(
+                    model,
+                    context,
+                    shown[context],
+                    generator=generator,
+                    shots=shots.of(context) if model == FEWSHOT else (),
+                )
+            }
+            for model, context in asked
+        }
+
+
+def _arm(cells: Cells) -> str:
+    """The model of the ladder above its first rung."""
+    return FEWSHOT if (FEWSHOT, "retrieved") in cells else PLAIN
+
+
+def _climb(questions: Sequence[ExamQuestion], cells: Cells, room: Room) -> list[Climbed]:
+    """Every question has its two rows with retrieved passages, be there none; those of the oracle may be missing."""
+    arm = _arm(cells)
+    plain, examples, among, alone = (
+        {name: row for name, (row, _) in cells[condition].items()}
+        for condition in ((PLAIN, "retrieved"), (arm, "retrieved"), (arm, "oracle+N"), (arm, "oracle"))
+    )
+    return [
+        climb(
+            Rungs(
+                question,
+                plain[question.id],
+                examples[question.id],
+                among.get(question.id),
+                alone.get(question.id),
+                held=_held(question, alone.get(question.id), room),
+            )
+        )
+        for question in questions
+    ]
+
+
+def _held(question: ExamQuestion, alone: Answer | None, room: Room) -> bool:
+    """Whether the oracle holds a right answer word for word; a label or a call is never said in its words."""
+    if alone is None or measure_of(question.question) != "text":
+        return alone is not None
+    texts = [room.chunks[name].text for name in alone.passages]
+    return any(holds(text, answer) for text in texts for answer in question.question.answers)
+
+
+def _measured(language: Mapping[str, Any], tokens: int) -> dict[str, Mapping[str, Any]]:
+    """The figures that rules may ask for beside those of the ladder."""
+    found: dict[str, Mapping[str, Any]] = {"corpus_tokens": {"value": tokens}}
+    for name, measure in (("jargon", "bits per byte"), ("fertility", "tokens a word")):
+        if measure in language:
+            found[name] = language[measure]["ratio"]
+    return found
+
+
+def _answer_costs(
+    cells: Cells, climbed: Sequence[Climbed], tried: Sequence[Setting], *, tokens: float
+) -> dict[str, Cost]:
+    """What every later answer costs more with examples, and with the best search setting."""
+    plain, examples = cells[PLAIN, "retrieved"], cells[_arm(cells), "retrieved"]
+    longer = sum(examples[name][0].prompt_tokens - row.prompt_tokens for name, (row, _) in plain.items()) / len(plain)
+    best = best_setting(climbed, tried)
+    deeper = (best.passages - tried[0].passages) * tokens if best else 0.0
+    return {"examples": Cost(tokens_an_answer=longer), "settings": Cost(tokens_an_answer=deeper)}
+
+
+def _conditions(cells: Cells, questions: Sequence[ExamQuestion], sampling: _Sampling) -> list[dict[str, Any]]:
+    """The scores of every condition; with the evidence taken out only what was refused means anything."""
+    answers = [row for rows in cells.values() for row, _ in rows.values()]
+    found: list[dict[str, Any]] = build_scorecard(answers, questions, pairs=(), **sampling.named)["conditions"]
+    for condition in found:
+        if condition["context"] == "unanswerable":
+            kept = ("refusal_without_evidence", "prompt_tokens", "answer_tokens")
+            condition["metrics"] = {name: condition["metrics"][name] for name in kept if name in condition["metrics"]}
+    return found
+
+
+def _forms(cells: Cells, questions: Sequence[ExamQuestion], sampling: _Sampling) -> dict[str, Any]:
+    clusters = {question.id: question.cluster for question in questions}
+    return {
+        model: form_validity([row for row, _ in rows.values()], clusters, **sampling.named)
+        for (model, context), rows in cells.items()
+        if context == "retrieved"
+    }
+
+
+def _calibration(
+    cells: Cells, questions: Sequence[ExamQuestion], builder: PromptBuilder, sampling: _Sampling
+) -> dict[str, Any]:
+    """Of the answers with examples and retrieved passages; to abstain is no answer."""
+    clusters = {question.id: question.cluster for question in questions}
+    sure = []
+    for name, (row, reply) in cells[_arm(cells), "retrieved"].items():
+        value = None if row.abstained else confidence(reply, builder.tokenizer.count)
+        if value is not None:
+            sure.append(Sure(value, (row.scores["f1_all"] or 0.0) >= RIGHT, clusters[name]))
+    return calibration(sure, **sampling.named)
+
+
+def _precision(loss: Mapping[str, Any], wanted: float) -> dict[str, Any]:
+    """Half the interval of the loss, and about how many questions would bring it to what is wanted."""
+    if loss["low"] is None:
+        return {"wanted": wanted, "reached": None, "questions_needed": None}
+    reached = (loss["high"] - loss["low"]) / 2
+    return {"wanted": wanted, "reached": reached, "questions_needed": math.ceil(loss["n"] * (reached / wanted) ** 2)}
+
+
+def _summary(data: Mapping[str, Any]) -> dict[str, Any]:
+    largest = max(data["loss"], key=lambda part: data["loss"][part]["value"])
+    return {
+        "verdict": data["decision"]["does"],
+        "questions": data["questions"],
+        "lost of 100": round(100 * data["total_loss"]["value"], 1),
+        "most to": largest,
+    }
