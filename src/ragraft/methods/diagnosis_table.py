@@ -130,7 +130,7 @@ def diagnosis_tables(data: Data) -> tuple[Table, ...]:
 
 
 def _loss_notes(data: Data) -> list[str]:
-    precision, label = data["precision"], making_sentence(data["made_by"])
+    precision, label = data["precision"], making_sentence(data["made_by"], "validation")
     reached, wanted = precision["reached"], precision["wanted"]
     notes = [f"Asked: {plural(data['questions'], 'validation question')} in {plural(data['clusters'], 'cluster')}."]
     if reached is not None and reached > wanted:

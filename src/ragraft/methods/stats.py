@@ -50,6 +50,8 @@ Counts: TypeAlias = NDArray[np.intp]
 
 BOOTSTRAP_FROM = 30
 """Effective clusters from which the bootstrap is used."""
+FEWEST = 2
+"""Clusters, that anything be known of a spread."""
 _TAIL = 0.025
 _ROUNDING = 1e-12
 
@@ -106,6 +108,23 @@ def paired_difference(
         None if first is None or second is None else first - second for first, second in zip(a, b, strict=True)
     ]
     return mean_interval(differences, clusters, resamples=resamples, seed=seed)
+
+
+def paired_spread(
+    a: Sequence[float | None], b: Sequence[float | None], clusters: Sequence[str]
+) -> tuple[float, float, float] | None:
+    """Mean, standard error and degrees of freedom of a - b; None where fewer than two clusters have both."""
+    rows = sorted(
+        (cluster, x - y) for x, y, cluster in zip(a, b, clusters, strict=True) if x is not None and y is not None
+    )
+    place = _places([cluster for cluster, _ in rows]) if rows else np.zeros(0, np.intp)
+    sums = np.bincount(place, np.array([value for _, value in rows], float))
+    sizes = np.bincount(place).astype(float)
+    if len(sums) < FEWEST:
+        return None
+    centre = float(sums.sum() / sizes.sum())
+    spread = _Spread(centre, (sums.sum() - sums) / (sizes.sum() - sizes), sizes, share=False)
+    return centre, math.sqrt(spread.variance), max(1.0, spread.effective - 1)
 
 
 def statistic_interval(

@@ -109,8 +109,9 @@ def _preference(config: Config) -> None:
         )
 
 
-def _machines(config: Config) -> None:
+def _diagnoses(config: Config) -> None:
     load_machines(config.diagnose.machines)
+    read_general_text(config)
 
 
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
@@ -141,7 +142,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
     "diagnose": (
         _named("generators", lambda config: config.evaluate.generator),
         _opens_models,
-        _machines,
+        _diagnoses,
     ),
     "synthesize": (
         _general,

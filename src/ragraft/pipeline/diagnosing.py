@@ -9,6 +9,7 @@ from ragraft.config import Config
 from ragraft.methods.costs import load_machines
 from ragraft.methods.finders import Asking
 from ragraft.pipeline.backends import load
+from ragraft.pipeline.texts import read_general_text
 from ragraft.pipeline.wiring import At, builder, finder, retriever
 from ragraft.workspace import Diagnosis, Exam, Folder, Index, hash_file
 
@@ -36,6 +37,7 @@ def run_diagnosis(at: At, out: Folder) -> Diagnosis:
         finders=finders(at),
         builder=prompts,
         scorer=at.backends.scorer(config.model) if at.backends.scores() else None,
+        general=read_general_text(config),
         costs=action_costs(at, out.path.parents[1]),
         machines=load_machines(config.diagnose.machines),
         out=out,

@@ -270,7 +270,12 @@ TABLE: tuple[Stage, ...] = (
         place=Place("40-diagnosis", versioned=False),
         needs=("ingest", "index", "examine"),
         settings=diagnosis_settings,
-        identity=lambda at: [_model(at), _retrieved(at), machines_identity(at.config)],
+        identity=lambda at: [
+            _model(at),
+            _retrieved(at),
+            general_text_identity(at.config),
+            machines_identity(at.config),
+        ],
         run=run_diagnosis,
         apart=True,
     ),

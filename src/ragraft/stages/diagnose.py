@@ -16,6 +16,7 @@ from ragraft.config import DiagnoseConfig, PromptConfig, RetrieveConfig, Synthes
 from ragraft.errors import InputError
 from ragraft.methods.answer import Reply
 from ragraft.methods.asking import NO_SHOTS, Room, Shots
+from ragraft.methods.bits_per_byte import Sample
 from ragraft.methods.confidence import RIGHT, Sure, calibration, confidence
 from ragraft.methods.containment import holds
 from ragraft.methods.contexts import Context, Shown
@@ -23,7 +24,6 @@ from ragraft.methods.costs import Cost, Machines
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
 from ragraft.methods.form import form_validity
-from ragraft.methods.general_text import general_samples
 from ragraft.methods.grade import measure_of
 from ragraft.methods.jargon import measure_jargon, sample_chunks
 from ragraft.methods.ladder import Climbed, Rungs, climb
@@ -60,6 +60,7 @@ def diagnose(
     finders: Mapping[str, Finder],
     builder: PromptBuilder,
     scorer: Scorer | None,
+    general: Sequence[Sample],
     costs: Mapping[str, Cost],
     machines: Machines,
     out: Folder,
@@ -67,7 +68,8 @@ def diagnose(
     """Write diagnosis.json, answers.jsonl, fewshot.json and summary.json.
 
     `finders` are ways to search, the one in use first; the others are only tried for what they find. `costs` are those
-    of the actions that need a machine. Without a `scorer`, the documents' language is told by tokens a word alone.
+    of the actions that need a machine. Without a `scorer`, the documents' language is compared with `general` text by
+    tokens a word alone.
     """
     questions, left_out = _sized(exam, settings)
     found = next(iter(finders.values()))
@@ -82,7 +84,7 @@ def diagnose(
     chunks = index.chunks()
     language = measure_jargon(
         sample_chunks(chunks, settings.texts, seed=settings.seed),
-        general_samples(),
+        general,
         scorer=scorer,
         count=builder.tokenizer.count,
         **sampling.named,

@@ -27,12 +27,10 @@ def figures(rule: Rule, *, fires: bool) -> dict[str, dict[str, Any]]:
             found[f"winnable.{one.largest}"] = {"value": 0.2 if fires else 0.05}
             continue
         low, high = found.get(one.figure, {}).get("bounds", (-1e9, 1e9))
-        low, high = max(low, -1e9 if one.above is None else one.above), min(high, one.below or high)
-        value = (
-            (low + 1e-6 if one.below is None else high - 1e-6)
-            if fires
-            else (low - 1 if one.below is None else high + 1)
-        )
+        low = low if one.above is None else max(low, one.above)
+        high = high if one.below is None else min(high, one.below)
+        inside, outside = (low + 1e-6, low - 1) if one.below is None else (high - 1e-6, high + 1)
+        value = inside if fires else outside
         found[one.figure] = {"value": value, "low": value, "high": value, "bounds": (low, high)}
     return found
 

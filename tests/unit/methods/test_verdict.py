@@ -44,7 +44,7 @@ def decided(*args: Any, **named: Any) -> tuple[str, str | None]:
     return decision["action"], decision["rule"]
 
 
-RIGHT = climbed(20)
+RIGHT = climbed(40)
 READING = climbed(20, ("rest", "reading", 0.8))
 HIDDEN = climbed(20, ("evidence", "retrieval", 0.9), shown=False)
 
@@ -137,7 +137,7 @@ def test_two_actions_that_pay_alike_want_more_questions() -> None:
 
 
 def test_order_is_by_gain_for_a_minute_and_each_row_has_its_cost() -> None:
-    verdict = advise([*READING, *climbed(20, ("examples", "form", 0.5))])["verdict"]
+    verdict = advise([*climbed(40, ("rest", "reading", 0.8)), *climbed(40, ("examples", "form", 0.5))])["verdict"]
     assert [row["action"] for row in verdict] == ["prompt", "hybrid", "raft", "dap+hybrid", "retrieval"]
     cost = {row["action"]: row["cost"] for row in verdict}["hybrid"]
     assert (cost["minutes"], cost["tokens"], cost["flops"], cost["effort_minutes"]) == (33, 800_000, 3e14, 15)

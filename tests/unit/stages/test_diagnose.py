@@ -16,6 +16,7 @@ from ragraft.errors import InputError
 from ragraft.methods.costs import Cost, load_machines
 from ragraft.methods.diagnosis_table import diagnosis_tables, verdict_sentence
 from ragraft.methods.finders import Asking
+from ragraft.methods.general_text import general_samples
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.ports import Tokenizer
 from ragraft.records import (
@@ -150,6 +151,7 @@ def bring(
         finders={"as it is": Asking(Ranked(passages, world.place))},
         builder=PromptBuilder(tokenizer, PROMPT.abstention, PROMPT.max_tokens, PROMPT.answer_tokens),
         scorer=world if scores else None,
+        general=general_samples(),
         costs=COSTS,
         machines=load_machines(),
         out=place.folder("diagnosis"),
