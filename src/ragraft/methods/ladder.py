@@ -52,6 +52,12 @@ class Rungs:
     held: bool = False
     """The oracle passages hold a right answer word for word."""
 
+    @property
+    def upper(self) -> tuple[Answer, Answer] | None:
+        """The rungs of the oracle, among others and alone, where the question has them."""
+        answerable = self.question.question.answerable
+        return (self.among, self.alone) if answerable and self.among and self.alone else None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -93,17 +99,18 @@ def climb(rungs: Rungs) -> Climbed:
     answerable = rungs.question.question.answerable
     either = plain.abstained or examples.abstained
     steps = [Step("examples", "abstention" if either or not answerable else "form", _score(examples) - _score(plain))]
-    if answerable and rungs.among and rungs.alone:
+    if rungs.upper:
+        among, alone = rungs.upper
         missing: Part = "distraction" if examples.evidence_shown else "retrieval"
-        steps.append(Step("evidence", missing, _score(rungs.among) - _score(examples)))
-        steps.append(Step("alone", "distraction", _score(rungs.alone) - _score(rungs.among)))
+        steps.append(Step("evidence", missing, _score(among) - _score(examples)))
+        steps.append(Step("alone", "distraction", _score(alone) - _score(among)))
     steps += _rest(rungs)
     return Climbed(
         rungs.question.id,
         rungs.question.cluster,
         tuple(step for step in steps if step.value),
         shown=not answerable or plain.evidence_shown,
-        oracle=rungs.alone is not None,
+        oracle=rungs.upper is not None,
         score=_score(examples),
     )
 
@@ -137,7 +144,7 @@ def recovered(climbed: Climbed, rates: Mapping[Part, float]) -> float:
 
 
 def _rest(rungs: Rungs) -> list[Step]:
-    last = rungs.alone or rungs.examples
+    last = rungs.upper[1] if rungs.upper else rungs.examples
     missing = 1.0 - _score(last)
     if not rungs.question.question.answerable or (last.abstained and last.evidence_shown):
         return [Step("rest", "abstention", missing)]
@@ -149,7 +156,7 @@ def _beyond(rungs: Rungs, last: Answer) -> Part:
     """What a question is lost to that is neither form nor abstention."""
     if not rungs.question.oracle:
         return "knowledge"
-    if rungs.alone is None and not last.evidence_shown:  # too long to be shown whole
+    if rungs.upper is None and not last.evidence_shown:  # too long to be shown whole
         return "retrieval"
     return "reading" if rungs.held else "knowledge"
 

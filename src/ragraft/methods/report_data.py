@@ -12,6 +12,7 @@ from typing import Any
 from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
 from ragraft.methods.report_forgetting import forgetting_data, forgetting_warning
+from ragraft.methods.report_significance import guardrail_warnings, significance_sentence, too_small_warning
 from ragraft.methods.report_text import (
     VERDICTS,
     headline_sentence,
@@ -38,6 +39,7 @@ ABSTENTION = (
 )
 CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "from_memory")
 COST = ("prompt_tokens", "answer_tokens", "truncated")
+SIGNIFICANCE = ("p", "p_holm", "detectable", "mcnemar")
 ONE_SEED = "one training seed; headlines need three"
 NO_FEWSHOT = "the few-shot base was not examined; part of what tuning seems to gain may be only form"
 
@@ -149,6 +151,7 @@ def _headline(card: Mapping[str, Any], opponent: str | None) -> dict[str, Any]:
         "opponent": opponent,
         "difference": difference,
         "evidence_shown": shown,
+        "significance": significance_sentence(difference, _difference(card, "em", opponent)),
     }
 
 
@@ -156,7 +159,7 @@ def _difference(card: Mapping[str, Any], metric: str, opponent: str | None) -> d
     wanted = (metric, CONTEXT, TUNED, opponent)
     for row in card["differences"]:
         if (row["metric"], row["context"], row["a"], row["b"]) == wanted:
-            return {key: row.get(key) for key in ("value", "low", "high", "n", "clusters")}
+            return {key: row.get(key) for key in ("value", "low", "high", "n", "clusters", *SIGNIFICANCE)}
     return None
 
 
@@ -176,6 +179,8 @@ def _warnings(sources: Sources) -> list[str]:
         ONE_SEED,
         None if "base-fewshot" in models else NO_FEWSHOT,
         forgetting_warning(sources.forgetting),
+        too_small_warning(_difference(sources.card, "f1", better_base(sources.card, CONTEXT))),
+        *guardrail_warnings(sources.card, sources.forgetting),
     ]
     # The exam's own sentence on known documents says what known_sentence says.
     said = known_warnings(known) if known else []

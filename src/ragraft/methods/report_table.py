@@ -190,6 +190,7 @@ def _notes(report: Report) -> tuple[str, ...]:
     shown = headline["evidence_shown"]
     if shown is not None:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")
+    notes += [headline["significance"]] if headline.get("significance") else []
     forgetting = report.get("forgetting")
     notes += [forgetting["sentence"]] if forgetting else []
     notes += texts_sentences(report.get("texts") or {})

@@ -101,7 +101,9 @@ def load_rules() -> Rules:
         dated=str(data["dated"]),
         least_gain=float(data["least_gain"]),
         actions=actions,
-        **{key: _rules(data[name]) for key, name in (("first", "first"), ("pays", "pays"), ("doubt", "doubt"))},
+        first=_rules(data["first"]),
+        pays=_rules(data["pays"]),
+        doubt=_rules(data["doubt"]),
         otherwise=_rules(data["else"]),
     )
 
@@ -112,10 +114,13 @@ def first_that_fires(rules: Sequence[Rule], figures: Figures) -> Rule | None:
 
 
 def _rules(rows: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(**{**row, "when": tuple(Condition(**one) for one in row["when"]), "gain": _gain(row.get("gain"))})
-        for row in rows
-    )
+    return tuple(map(_rule, rows))
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    read = {"when": tuple(Condition(**one) for one in row["when"]), "gain": _gain(row.get("gain"))}
+    values: dict[str, Any] = {**row, **read}
+    return Rule(**values)
 
 
 def _gain(row: Mapping[str, Any] | None) -> Gain | None:

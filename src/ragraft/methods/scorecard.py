@@ -23,6 +23,7 @@ import numpy as np
 
 from ragraft.methods.grade import measure_of
 from ragraft.methods.labels import label_scores
+from ragraft.methods.significance import detectable, difference_p, holm, mcnemar
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
 from ragraft.records import Answer, ExamQuestion, Interval, to_json
 
@@ -153,10 +154,12 @@ def build_scorecard(
 
     `answers` carry the scores of `grade`. Figures are shares of 0..1 but for tokens; each is an Interval (value, low,
     high, n, unscored, clusters). `differences` are a - b, paired by question; the rows of the tuned model against
-    the better of both bases (by F1 in that context) are marked `headline`. `n_questions` and `n_clusters` count the
-    questions that were asked, `measures` the answerable ones by what their f1 is (see `grade`). Raises ValueError for
-    an answer without question and for one given twice. Conditions stand in the order of `models`, others after them;
-    `pairs` are the models whose differences are taken.
+    the better of both bases (by F1 in that context) are marked `headline`. Each has its p-value over clusters, the same
+    after Holm's correction over the metrics compared, the difference that such an exam can show, and McNemar's test
+    where all scores are 0 or 1. `n_questions` and `n_clusters` count the questions that were asked, `measures` the
+    answerable ones by what their f1 is (see `grade`). Raises ValueError for an answer without question and for one
+    given twice. Conditions stand in the order of `models`, others after them; `pairs` are the models whose differences
+    are taken.
     """
     table = _conditions(answers, questions, models)
     sampling = _Resampling(resamples, seed)
@@ -243,17 +246,19 @@ def _differences(
             first, second = table.get((a, context)), table.get((b, context))
             if first is None or second is None:
                 continue
-            for metric in COMPARED:
-                difference = _difference(METRICS[metric], first, second, sampling)
-                if difference is not None:
-                    names = {"metric": metric, "context": context, "a": a, "b": b}
-                    found.append({**names, **to_json(difference), "headline": a == "tuned" and b == best})
+            compared = {name: _difference(METRICS[name], first, second, sampling) for name in COMPARED}
+            rows = {name: row for name, row in compared.items() if row is not None}
+            corrected = holm({name: row["p"] for name, row in rows.items() if row["p"] is not None})
+            for metric, row in rows.items():
+                names = {"metric": metric, "context": context, "a": a, "b": b}
+                headline = {"headline": a == "tuned" and b == best}
+                found.append({**names, **row, "p_holm": corrected.get(metric), **headline})
     return found
 
 
 def _difference(
     metric: Metric, first: Mapping[str, Row], second: Mapping[str, Row], sampling: _Resampling
-) -> Interval | None:
+) -> dict[str, Any] | None:
     """None where no question is scored on both sides; one asked on one side only is unscored."""
 
     def values(rows: Mapping[str, Row], asked: Sequence[str]) -> list[float | None]:
@@ -262,6 +267,14 @@ def _difference(
     either = {**first, **second}
     asked = sorted(one for one in either if any(one in rows and metric.asks(rows[one]) for rows in (first, second)))
     a, b = values(first, asked), values(second, asked)
-    if not any(x is not None and y is not None for x, y in zip(a, b, strict=True)):
+    both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+    if not both:
         return None
-    return sampling.difference(a, b, [either[one].question.cluster for one in asked])
+    clusters = [either[one].question.cluster for one in asked]
+    exact = all({x, y} <= {0.0, 1.0} for x, y in both)
+    return {
+        **to_json(sampling.difference(a, b, clusters)),
+        "p": difference_p(a, b, clusters),
+        "detectable": detectable(a, b, clusters),
+        **({"mcnemar": to_json(mcnemar(a, b))} if exact else {}),
+    }

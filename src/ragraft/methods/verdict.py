@@ -139,8 +139,9 @@ class Adviser:
             for one in climbed
             if one.oracle
         ]
-        examples, settings = (self._gains(Gain(measured=name))[0] for name in ("examples", "settings"))
-        return {
+        examples, _ = self._gains(Gain(measured="examples"))
+        settings, _ = self._gains(Gain(measured="settings"))
+        found: dict[str, Mapping[str, Any]] = {
             "questions": {"value": len(climbed)},
             "clusters": {"value": clusters},
             "loss": to_json(loss),
@@ -149,9 +150,11 @@ class Adviser:
             **{f"winnable.{part}": {"value": self._winnable(part)} for part in TUNABLE},
             "examples": to_json(self._mean(examples)),
             "settings": to_json(self._mean(settings)),
-            **({"unread": {"value": math.fsum(unread) / len(unread)}} if unread else {}),
             **self._evidence.measured,
         }
+        if unread:
+            found["unread"] = {"value": math.fsum(unread) / len(unread)}
+        return found
 
     def _winnable(self, part: Part) -> float:
         return math.fsum(recovered(one, {part: 1.0}) for one in self._evidence.climbed) / len(self._evidence.climbed)
@@ -186,7 +189,7 @@ class Adviser:
             "action": option.action.name,
             "does": option.action.does,
             "gain": to_json(option.gain),
-            "at_most": math.fsum(option.at_most) / len(option.at_most),
+            "at_most": max(math.fsum(option.at_most) / len(option.at_most), option.gain.value),
             "cost": {**machines.told(option.cost, price_here=price_here), "effort_minutes": option.effort},
             "rule": option.rule.name if option.rule else None,
             "because": option.rule.says if option.rule else "",

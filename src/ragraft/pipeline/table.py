@@ -313,7 +313,7 @@ TABLE: tuple[Stage, ...] = (
         ],
         identity=lambda at: [_model(at), _retrieved(at), general_text_identity(at.config)],
         run=_evaluate,
-        version=4,
+        version=5,
     ),
     Stage(
         name="report",

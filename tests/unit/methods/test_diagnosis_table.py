@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from ragraft.methods.diagnosis_table import (
@@ -13,6 +14,8 @@ from ragraft.methods.diagnosis_table import (
     verdict_sentence,
 )
 from ragraft.methods.ladder import PARTS
+from ragraft.methods.report_data import Sources, build_report
+from ragraft.methods.report_page import render_page
 
 
 def figure(value: float, low: float | None = None, high: float | None = None) -> dict[str, Any]:
@@ -111,3 +114,17 @@ def test_actions_stand_with_gain_rule_and_cost() -> None:
     assert [table.title for table in diagnosis_tables(diagnosis())] == [
         "What is lost, of 100", "What it would cost", "What would pay, of 100",
     ]  # fmt: skip
+
+
+def test_the_page_shows_the_verdict_first() -> None:
+    card = {"conditions": [], "differences": [], "n_questions": 0, "n_clusters": 0, "labels": {}}
+    with_one, without = (
+        render_page(build_report(Sources(card=card, questions=[], answers=[], diagnosis=found), examples=0))
+        for found in (diagnosis(), {})
+    )
+    page = html.unescape(with_one)
+    assert 0 < page.index("Verdict: tune with RAFT.") < page.index("<h1>")
+    assert "What was lost before training, and what would pay" in page
+    assert "right words in the wrong form" in page
+    assert "at prices of 2025" in page
+    assert "Before training" not in without

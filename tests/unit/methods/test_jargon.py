@@ -10,7 +10,7 @@ from ragraft.methods.bits_per_byte import Sample
 from ragraft.methods.jargon import measure_jargon, sample_chunks
 from ragraft.records import Chunk, LogProbs, Prompt
 
-PLAIN = [Sample(f"p{n}", "a plain text of short words", f"p{n}") for n in range(8)]
+PLAIN = [Sample(f"p{n}", "a plain line of short words", f"p{n}") for n in range(8)]
 FOREIGN = [Sample(f"f{n}", "xyzzy plugh fnord quux words", f"f{n}") for n in range(8)]
 
 

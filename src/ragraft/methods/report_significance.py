@@ -1,0 +1,65 @@
+"""What tests say beside intervals: p-values, what an exam can show, guardrails. Knows the scorecard's differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ragraft.methods.report_text import Figure, bounded, interval, outcome, points
+from ragraft.methods.significance import non_inferior
+from ragraft.records import Interval
+
+MARGIN = 0.02
+"""A loss of two points of 100 is what a guardrail must rule out."""
+LEAST_P = 0.001
+
+
+def significance_sentence(difference: Figure | None, exact: Figure | None) -> str | None:
+    """The p-values of the headline's difference, and of exact matches; None where the card has none."""
+    if difference is None or difference.get("p") is None:
+        return None
+    told = f"t test over clusters: {_p(difference['p'])}, {_p(difference['p_holm'])} after Holm's correction"
+    counts = exact.get("mcnemar") if exact else None
+    if not counts:
+        return f"{told}."
+    return (
+        f"{told}; exact match: tuned alone right on {counts['first']}, base alone on {counts['second']} "
+        f"(McNemar, {_p(counts['p'])})."
+    )
+
+
+def too_small_warning(difference: Figure | None) -> str | None:
+    """What this exam could have shown, where it shows no difference."""
+    if difference is None or outcome(difference) != "same" or difference.get("detectable") is None:
+        return None
+    return (
+        "an exam like this one finds a true difference in four of five cases only from "
+        f"{points(difference['detectable'])} points up; a smaller one needs more questions"
+    )
+
+
+def guardrail_warnings(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -> list[str]:
+    """What tuning must not harm and may have harmed: a loss of more than the margin is not ruled out."""
+    found = []
+    for name, figure in _guarded(card, forgetting):
+        held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), MARGIN)
+        if held is False:
+            surely = bounded(figure) and figure["high"] < -MARGIN
+            found.append(
+                f"{name} {'has' if surely else 'may have'} fallen by more than {points(MARGIN)} points of 100: "
+                f"{interval(figure, signed=True)}"
+            )
+    return found
+
+
+def _guarded(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """What is guarded, with the tuned model's difference from the base."""
+    for row in card["differences"]:
+        if (row["metric"], row["context"], row["a"], row["b"]) == ("f1", "none", "tuned", "base"):
+            yield "the score without documents", row
+    if forgetting:
+        yield "the share of format instructions kept", forgetting["formats"]["difference"]
+
+
+def _p(value: float) -> str:
+    return f"p < {LEAST_P}" if value < LEAST_P else f"p = {value:.3f}"
