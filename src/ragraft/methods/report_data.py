@@ -159,7 +159,8 @@ def _difference(card: Mapping[str, Any], metric: str, opponent: str | None) -> d
     wanted = (metric, CONTEXT, TUNED, opponent)
     for row in card["differences"]:
         if (row["metric"], row["context"], row["a"], row["b"]) == wanted:
-            return {key: row.get(key) for key in ("value", "low", "high", "n", "clusters", *SIGNIFICANCE)}
+            found = {key: row.get(key) for key in ("value", "low", "high", "n", "clusters")}
+            return {**found, **{key: row[key] for key in SIGNIFICANCE if key in row}}
     return None
 
 

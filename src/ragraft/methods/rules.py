@@ -30,9 +30,9 @@ class Condition:
 
     def holds(self, figures: Figures) -> bool:
         if self.largest:
-            found = {part: figures[f"winnable.{part}"]["value"] for part in TUNABLE}
+            found: dict[Part, float] = {part: figures[f"winnable.{part}"]["value"] for part in TUNABLE}
             return found[self.largest] > 0 and found[self.largest] == max(found.values())
-        value = figures.get(self.figure, {}).get(self.end)
+        value: float | None = figures.get(self.figure, {}).get(self.end)
         if value is None:
             return False
         return (self.above is None or value > self.above) and (self.below is None or value < self.below)

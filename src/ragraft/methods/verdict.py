@@ -175,10 +175,8 @@ class Adviser:
         if rule is None or rule not in self._rules.doubt:
             return None
         figure = figures[rule.when[0].figure]
-        half = (figure["high"] - figure["low"]) / 2
-        if figure["value"] == 0:
-            return None
-        return math.ceil(len(self._evidence.climbed) * (half / figure["value"]) ** 2)
+        value, half = float(figure["value"]), float(figure["high"] - figure["low"]) / 2
+        return math.ceil(len(self._evidence.climbed) * (half / value) ** 2) if value else None
 
     def _mean(self, values: Sequence[float]) -> Interval:
         clusters = [one.cluster for one in self._evidence.climbed]

@@ -261,7 +261,8 @@ def _answer_costs(
 def _conditions(cells: Cells, questions: Sequence[ExamQuestion], sampling: _Sampling) -> list[dict[str, Any]]:
     """The scores of every condition; with the evidence taken out only what was refused means anything."""
     answers = [row for rows in cells.values() for row, _ in rows.values()]
-    found: list[dict[str, Any]] = build_scorecard(answers, questions, pairs=(), **sampling.named)["conditions"]
+    card = build_scorecard(answers, questions, resamples=sampling.resamples, seed=sampling.seed, pairs=())
+    found: list[dict[str, Any]] = card["conditions"]
     for condition in found:
         if condition["context"] == "unanswerable":
             kept = ("refusal_without_evidence", "prompt_tokens", "answer_tokens")

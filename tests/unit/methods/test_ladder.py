@@ -107,7 +107,7 @@ questions = st.sampled_from([
 
 
 ladders = st.builds(
-    lambda question, plain, examples, oracle, held: Rungs(question, plain, examples, *oracle, held=held),
+    lambda question, plain, examples, oracle, held: Rungs(question, plain, examples, oracle[0], oracle[1], held),
     questions,
     answers,
     answers,

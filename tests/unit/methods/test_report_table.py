@@ -68,6 +68,7 @@ def test_report_json() -> None:
         "opponent": "base",
         "difference": difference,
         "evidence_shown": None,
+        "significance": None,
     }
     assert made["grid"] == {
         "models": ["base", "tuned"],
