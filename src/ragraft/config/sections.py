@@ -319,12 +319,12 @@ class EvaluateConfig(Section):
 
 class DiagnoseConfig(Section):
     max_questions: int = Field(60, ge=1)
-    """Ask at most this many validation questions (whole clusters, seeded); 60 take two cores about eight minutes."""
+    """Ask at most this many validation questions (of each cluster in turn, seeded); 60 take two cores minutes."""
     precision: float = Field(0.1, gt=0, lt=1)
     """Half of the interval that is wanted around the loss, of 1: no more questions are asked than that may need."""
     shots: int = Field(3, ge=1)
     """Examples in the prompt of the few-shot arms."""
-    batch: int = Field(16, ge=1)
+    batch: int = Field(32, ge=1)
     """Prompts generated at a time; also the unit of resuming."""
     texts: int = Field(48, ge=1)
     """Chunks on which it is measured how foreign the documents' language is to the model."""

@@ -25,5 +25,24 @@ def limit_questions(
     return [q for q in questions if q.id in kept], [q for q in questions if q.id not in kept]
 
 
+def spread_questions(
+    questions: Sequence[ExamQuestion], most: int, *, seed: int
+) -> tuple[list[ExamQuestion], list[ExamQuestion]]:
+    """At most `most` questions, one of each cluster in turn, and those left out; both keep the order of `questions`.
+
+    Of as many questions these tell the most: clusters, not questions, are the sample.
+    """
+    by_cluster: dict[str, list[ExamQuestion]] = {}
+    for question in sorted(questions, key=lambda one: _digest(f"{seed}:{one.id}")):
+        by_cluster.setdefault(question.cluster, []).append(question)
+    turns = [
+        (turn, _digest(f"{seed}:{cluster}"), question.id)
+        for cluster, rows in by_cluster.items()
+        for turn, question in enumerate(rows)
+    ]
+    kept = {name for _, _, name in sorted(turns)[:most]}
+    return [q for q in questions if q.id in kept], [q for q in questions if q.id not in kept]
+
+
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

@@ -27,7 +27,7 @@ from ragraft.methods.form import form_validity
 from ragraft.methods.grade import measure_of
 from ragraft.methods.jargon import measure_jargon, sample_chunks
 from ragraft.methods.ladder import Climbed, Rungs, climb
-from ragraft.methods.limit import limit_questions
+from ragraft.methods.limit import spread_questions
 from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Recipe
@@ -147,7 +147,7 @@ def _sized(exam: Exam, settings: DiagnoseConfig) -> tuple[list[ExamQuestion], li
             "The validation side holds no question, and diagnose asks no other; give questions to learn from, or a "
             "larger examine.shares.validation"
         )
-    return limit_questions(asked, min(enough, settings.max_questions), seed=settings.seed)
+    return spread_questions(asked, min(enough, settings.max_questions), seed=settings.seed)
 
 
 def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:

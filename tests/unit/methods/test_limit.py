@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.limit import limit_questions
+from ragraft.methods.limit import limit_questions, spread_questions
 from ragraft.records import ExamQuestion, Question
 
 
@@ -71,3 +71,16 @@ def test_few_questions_are_all_kept() -> None:
     assert limit_questions([], 3, seed=0) == ([], [])
     assert limit_questions(asked_in([0, 1]), 2, seed=0) == (asked_in([0, 1]), [])
     assert limit_questions(asked_in([0, 1]), 0, seed=0) == ([], asked_in([0, 1]))
+
+
+@given(questions, shares, seeds)
+def test_a_spread_takes_of_each_cluster_in_turn(asked: list[ExamQuestion], share: float, seed: int) -> None:
+    most = round(share * len(asked))
+    kept, left = spread_questions(asked, most, seed=seed)
+    assert len(kept) == min(most, len(asked))
+    assert sorted(kept + left, key=asked.index) == asked
+    taken = Counter(question.cluster for question in kept)
+    rest = Counter(question.cluster for question in left)
+    # No cluster has two more than one that still has some left.
+    assert all(taken[full] <= taken[open_] + 1 for full in taken for open_ in rest)
+    assert {q.id for q in kept} == {q.id for q in spread_questions(asked[::-1], most, seed=seed)[0]}
