@@ -45,8 +45,8 @@ def _tuning(at: At, runs: Path, chain: Sequence[MethodName]) -> Cost:
 
 
 def _chained(train: TrainConfig, chain: Sequence[MethodName]) -> TrainConfig:
-    """The settings with another chain: each method's own defaults where these settings may stand beside it."""
+    """The settings with this chain and nothing after it: each method's own defaults where they may stand beside it."""
     try:
-        return TrainConfig.model_validate({**train.model_dump(exclude_unset=True), "method": chain})
+        return TrainConfig.model_validate({**train.model_dump(exclude_unset=True), "method": chain, "preference": None})
     except ValidationError:  # more epochs, say, than dap allows
         return TrainConfig.model_validate({"method": chain})
