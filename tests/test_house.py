@@ -107,9 +107,12 @@ def test_every_adapter_on_disk_is_registered() -> None:
     helpers = {
         "ragraft.backends.readers.decoding",
         "ragraft.backends.generators.choosing",
+        "ragraft.backends.generators.engine",
+        "ragraft.backends.generators.prefixes",
         "ragraft.backends.generators.quoting",
         "ragraft.backends.generators.roomy_cache",
         "ragraft.backends.generators.scoring",
+        "ragraft.backends.generators.slots",
     }
     disk = {
         f"ragraft.backends.{file.parent.name}.{file.stem}"

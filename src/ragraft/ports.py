@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ragraft.records import Chunk, Completion, Document, Hit, LogProbs, Passage, Prompt, Rejected, Sampling
+from ragraft.records import Chunk, Completion, Delta, Document, Hit, LogProbs, Passage, Prompt, Rejected, Sampling
 
 Matrix: TypeAlias = NDArray[np.float32]
 """Embeddings, one row a text: shape (texts, dimensions), float32, rows of length 1."""
@@ -102,6 +102,17 @@ class Generator(Protocol):
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """One completion a prompt, in order. The list is one batch."""
+        ...
+
+
+class Streamer(Protocol):
+    """Answers single prompts piece by piece, many at a time. A Generator may be one too, and then answers alike."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
+        """The completion as it is written: the pieces' texts together are its text, and the last piece brings it.
+
+        `sampling.sources` holds those of this prompt alone. Closing the generator early ends the work on it.
+        """
         ...
 
 

@@ -174,6 +174,14 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a completion that is still being written; the last one brings the whole."""
+
+    text: str
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogProbs:
     """How likely each token of a given text is to a model, after all that stands before it."""
 

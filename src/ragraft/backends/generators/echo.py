@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from ragraft.records import Completion, LogProbs, Prompt, Sampling
+from ragraft.records import Completion, Delta, LogProbs, Prompt, Sampling
 
 _FIRST = re.compile(r"\[1\] [^\n]*\n(.+?(?:[.!?](?=\s)|$))", re.DOTALL)
 
@@ -24,6 +24,13 @@ class EchoGenerator:
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """One completion a prompt, in order."""
         return [self._answer(prompt, sampling) for prompt in prompts]
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
+        """Word by word."""
+        whole = self._answer(prompt, sampling)
+        for place, word in enumerate(whole.text.split(" ")):
+            yield Delta(f" {word}" if place else word)
+        yield Delta("", whole)
 
     def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
         """One row a text, in order; a word is a token."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
 from ragraft.models.load import open_model
-from ragraft.records import Completion, LogProbs, Prompt, Sampling
+from ragraft.records import Completion, Delta, LogProbs, Prompt, Sampling
 
 if TYPE_CHECKING:
     from ragraft.backends.generators.choosing import Chooser
+    from ragraft.backends.generators.engine import Engine
 
 # A shorter common beginning isn't worth a forward pass of its own.
 SHORTEST_PREFIX = 32
@@ -53,6 +55,21 @@ class TransformersGenerator:
             groups = [range(len(rows))] if self._plain_cache else [range(row, row + 1) for row in range(len(rows))]
             decoded = [one for group in groups for one in self._decode([rows[i] for i in group], _of(sampling, group))]
         return [self._completion(row, tokens) for row, tokens in zip(rows, decoded, strict=True)]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
+        """The completion as it is written, decoded together with all that are asked for meanwhile."""
+        return self._engine.stream(prompt, sampling)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Streamed answers in the batch, and those that wait for a place in it."""
+        return self._engine.load
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from ragraft.backends.generators.engine import Engine
+
+        return Engine(self._network, self._tokenizer, self._ends, plain_cache=self._plain_cache)
 
     def score(self, prompts: Sequence[Prompt | None], texts: Sequence[str]) -> list[LogProbs]:
         """The log-probability of each token of each text; a prompt that all texts share is computed once."""
