@@ -6,6 +6,7 @@ Knows ports and prompts; knows nothing of runs, exams or grades.
 from __future__ import annotations
 
 import functools
+import math
 import re
 import string
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from ragraft.ports import Generator, Retriever
 from ragraft.records import Completion, Parsed, Passage, Sampling, Turn
 
 # Some models write `**Answer:** …`; what closes the mark belongs to it.
-_ANSWER = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
+ANSWER_MARK = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
 _MEMORY = re.compile(r"answer\s*\(from memory\)\s*:", re.IGNORECASE)
 # `output_shape=[20]` is an argument and no citation.
 _CITATION = re.compile(r"(?<!=)\[(\d{1,3})\]")
@@ -44,6 +45,12 @@ class Reply:
         shown = self.fitted.passages
         return tuple(shown[n - 1] for n in dict.fromkeys(self.parsed.citations) if 1 <= n <= len(shown))
 
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the tokens' probabilities; None where the generator tells none."""
+        values = self.completion.logprobs
+        return math.exp(math.fsum(values) / len(values)) if values else None
+
 
 def answer(
     questions: Sequence[str],
@@ -59,13 +66,19 @@ def answer(
         builder.fit(question, shown, shots=shots, keep=keep[place] if keep else ())
         for place, (question, shown) in enumerate(zip(questions, passages, strict=True))
     ]
-    shown_texts = tuple(tuple(passage.text for passage in one.passages) for one in fitted)
-    sampling = replace(sampling_of(builder), sources=shown_texts if builder.copy_quotes else ())
-    completions = generator.generate([one.prompt for one in fitted], sampling)
-    return [
-        Reply(one, completion, parse(completion.text, builder.abstention))
-        for one, completion in zip(fitted, completions, strict=True)
-    ]
+    completions = generator.generate([one.prompt for one in fitted], sampling_for(fitted, builder))
+    return [reply_to(one, completion, builder) for one, completion in zip(fitted, completions, strict=True)]
+
+
+def reply_to(fitted: Fitted, completion: Completion, builder: PromptBuilder) -> Reply:
+    """What came back, taken apart."""
+    return Reply(fitted, completion, parse(completion.text, builder.abstention))
+
+
+def sampling_for(fitted: Sequence[Fitted], builder: PromptBuilder) -> Sampling:
+    """How these prompts are answered: as `sampling_of` says, quotes copied from the passages that each shows."""
+    shown = tuple(tuple(passage.text for passage in one.passages) for one in fitted)
+    return replace(sampling_of(builder), sources=shown if builder.copy_quotes else ())
 
 
 def sampling_of(builder: PromptBuilder) -> Sampling:
@@ -103,7 +116,7 @@ def parse(text: str, abstention: str) -> Parsed:
 def _parts(text: str) -> tuple[str, str, str]:
     """What stands above the answer, the answer, and what stands below it."""
     quoted = [found.span() for found in _EVIDENCE.finditer(text)]
-    marks = [one for one in _ANSWER.finditer(text) if not any(a <= one.start() < b for a, b in quoted)]
+    marks = [one for one in ANSWER_MARK.finditer(text) if not any(a <= one.start() < b for a, b in quoted)]
     if not marks:
         return "", text, ""
     above, body = text[: marks[-1].start()], text[marks[-1].end() :].lstrip()
