@@ -20,6 +20,7 @@ from ragraft.workspace.artifacts import (
 )
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.run import Run
+from ragraft.workspace.traffic import TrafficLog, read_traffic
 
 __all__ = [
     "DIAGNOSIS",
@@ -40,8 +41,10 @@ __all__ = [
     "Report",
     "Run",
     "Scorecard",
+    "TrafficLog",
     "hash_file",
     "hash_json",
+    "read_traffic",
     "step_folder",
     "write_atomically",
 ]
