@@ -1,4 +1,4 @@
-"""The command line: a command per stage, and run, status, show, ask, compare, sweep, demo … Parses and prints."""
+"""The command line: a command per stage, and run, status, show, ask, serve, compare, demo … Parses and prints."""
 
 from __future__ import annotations
 
@@ -152,6 +152,28 @@ def ask(
     for note in asked.notes:
         print(f"({note})", file=sys.stderr)
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
+
+
+@app.command()
+def serve(  # noqa: PLR0917 — options, not positions
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="serve.port; 0: any free one.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="serve.host; beyond this machine only with keys.")] = None,
+    new_key: Annotated[
+        str | None, typer.Option("--new-key", metavar="NAME", help="Make an API key of this name, print it, and end.")
+    ] = None,
+    file: FileOption = YAML,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Answer over HTTP as OpenAI's API does, from the run's documents, until Ctrl-C."""
+    from ragraft.web import api
+
+    session = _open(file, set_, run_)
+    if new_key is not None:
+        print(api.new_key(session.run.runs, new_key))
+        print("(kept as a digest alone: this is the only time it is shown)", file=sys.stderr)
+        return
+    api.serve_api(session, host, port, tell=lambda line: print(line, flush=True))
 
 
 @app.command()

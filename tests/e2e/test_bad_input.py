@@ -237,6 +237,10 @@ CASES = (
     Case("asking before there is an index", command=ASK),
     Case("asking after the index's settings changed", made(then=sets(index={"chunk_tokens": 64})), ASK),
     Case("asking the tuned model before it is there", made(then=lambda site: None), (*ASK, "--model", "tuned")),
+    Case("serving to others before there is a key", command=("serve", "--host", "0.0.0.0", "--file", "FILE")),
+    Case("an API key of a name that is none", command=("serve", "--new-key", "my app", "--file", "FILE")),
+    Case("any web page let in", sets(serve={"origins": ["*"]}), ("serve", "--file", "FILE")),
+    Case("serving a model that is no endpoint's", sets(serve={"tuned": "hf:a/b"}), ("serve", "--file", "FILE")),
     Case("showing what is not made", command=("show", "lessons", "--file", "FILE")),
     Case("exporting before there is a tuned model", command=("export", "FOLDER/out", "--file", "FILE")),
 )

@@ -21,6 +21,7 @@ from ragraft.config.sections import (
     Shares,
     SynthesizeConfig,
 )
+from ragraft.config.serve import ServeConfig
 from ragraft.config.sweep import SweepConfig, load_sweep
 from ragraft.config.training import DpoConfig, MethodName, StepConfig, TrainConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
@@ -50,6 +51,7 @@ __all__ = [
     "ReportConfig",
     "RetrieveConfig",
     "Section",
+    "ServeConfig",
     "Shares",
     "StepConfig",
     "SweepConfig",

@@ -25,6 +25,7 @@ from ragraft.config.sections import (
     Section,
     SynthesizeConfig,
 )
+from ragraft.config.serve import ServeConfig
 from ragraft.config.training import StepChange, TrainConfig
 from ragraft.errors import ConfigError
 from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
@@ -77,6 +78,7 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    serve: ServeConfig = ServeConfig()
 
     def lesson_settings(self) -> dict[str, Section]:
         """The sections of the chain's methods that have one of their own, named like the method."""

@@ -10,6 +10,7 @@ from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
+from ragraft.pipeline.serving import TRAFFIC, Answered, Enquiry, Piece, Prepared, Retrieval, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.sweep import Swept, sweep
 from ragraft.pipeline.table import ROWS, STAGES, TABLE
@@ -20,13 +21,20 @@ __all__ = [
     "SHOWN",
     "STAGES",
     "TABLE",
+    "TRAFFIC",
+    "Answered",
     "Asked",
     "Comparison",
     "Decision",
+    "Enquiry",
     "Event",
     "Exported",
+    "Piece",
+    "Prepared",
     "Proposed",
+    "Retrieval",
     "Review",
+    "Service",
     "Session",
     "Swept",
     "Table",
@@ -39,6 +47,7 @@ __all__ = [
     "flat_settings",
     "lesson_table",
     "open_review",
+    "open_service",
     "open_session",
     "propose_questions",
     "report_table",

@@ -9,7 +9,7 @@ from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.methods.answer import Reply, answer_from_index
 from ragraft.pipeline.runner import Session, changed_keys, made_otherwise
-from ragraft.pipeline.wiring import builder, retriever
+from ragraft.pipeline.wiring import At, builder, retriever
 from ragraft.workspace import Checkpoint
 
 
@@ -33,6 +33,22 @@ def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
 
 
 def _ask(session: Session, question: str, *, model: str | None) -> Asked:
+    at = indexed(session)
+    name = model or ("tuned" if "train" in at.made else "base")
+    if name not in ("base", "tuned"):
+        raise ConfigError(f"--model {name}: give base or tuned")
+    reply = answer_from_index(
+        question,
+        retriever=session.backends.retriever or retriever(at),
+        k=session.config.retrieve.k,
+        builder=builder(at),
+        generator=session.backends.generator(source_of(session, at, name)),
+    )
+    return Asked(reply, name, at.made["index"].path.name, notes_on(session, name))
+
+
+def indexed(session: Session) -> At:
+    """The run as it stands, with an index that questions can be compared with; raises WorkspaceError without one."""
     at = session.at()
     for stage in ("ingest", "index"):
         if stage not in at.made:
@@ -43,25 +59,26 @@ def _ask(session: Session, question: str, *, model: str | None) -> Asked:
             f"The index in {session.run.path} was made under other settings{_changes(session)}. "
             "Run: ragraft index, or take the change back"
         )
-    name = model or ("tuned" if "train" in at.made else "base")
-    if name not in ("base", "tuned"):
-        raise ConfigError(f"--model {name}: give base or tuned")
-    if name == "tuned" and "train" not in at.made:
+    return at
+
+
+def source_of(session: Session, at: At, name: str) -> str:
+    """The model named base or tuned: a source, or the run's final checkpoint."""
+    if name == "base":
+        return session.config.model
+    if "train" not in at.made:
         raise WorkspaceError(f"No tuned model in {session.run.path}. Run: ragraft run")
-    source = str(Checkpoint(at.made["train"]).final()) if name == "tuned" else session.config.model
-    reply = answer_from_index(
-        question,
-        retriever=session.backends.retriever or retriever(at),
-        k=session.config.retrieve.k,
-        builder=builder(at),
-        generator=session.backends.generator(source),
-    )
+    return str(Checkpoint(at.made["train"]).final())
+
+
+def notes_on(session: Session, name: str) -> tuple[str, ...]:
+    """What the user should know of passages and model: where they are from, and whether by these settings."""
     notes: tuple[str, ...] = ()
     if session.config.retrieve.retriever == CONTEXTS:
         notes += ("a question asked here carries no contexts: its passages are from ragraft's own index",)
     if name == "tuned" and made_otherwise(session, "train"):
         notes += (f"this model was trained under other settings{_changes(session)}; ragraft run trains it anew",)
-    return Asked(reply, name, at.made["index"].path.name, notes)
+    return notes
 
 
 def _changes(session: Session) -> str:

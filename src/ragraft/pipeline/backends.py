@@ -15,7 +15,20 @@ from ragraft.config import CONTEXTS, Config
 from ragraft.errors import BackendError, SourceError
 from ragraft.pipeline.answers import Concurrently, KeptAnswers, Meter
 from ragraft.pipeline.passages import CheckedRetriever
-from ragraft.ports import Embedder, Generator, Launcher, Reader, Reranker, Retriever, Scorer, Store, Tokenizer, Trainer
+from ragraft.pipeline.streaming import Whole
+from ragraft.ports import (
+    Embedder,
+    Generator,
+    Launcher,
+    Reader,
+    Reranker,
+    Retriever,
+    Scorer,
+    Store,
+    Streamer,
+    Tokenizer,
+    Trainer,
+)
 
 if TYPE_CHECKING:
     from ragraft.models.size import ModelSize
@@ -104,6 +117,15 @@ class ConfiguredBackends:
     def generator(self, model: str) -> Generator:
         """The generator of a model, behind the kept answers."""
         return self._kept(load("generators", self._config.evaluate.generator), model)
+
+    def streamer(self, model: str) -> Streamer:
+        """Who answers requests, a source or openai:MODEL at the endpoint: opened now, and keeping no answers."""
+        if model.startswith(ENDPOINT):
+            settings = self._config.endpoint
+            kind = load("generators", "openai")
+            return Whole(kind(model.removeprefix(ENDPOINT), settings.url, settings.body), settings.concurrency)
+        made = load("generators", self._config.evaluate.generator)(model)
+        return made if hasattr(made, "stream") else Whole(made, 1)
 
     def writer(self, model: str) -> Generator:
         """Who writes questions, a source or openai:MODEL at the endpoint; behind the kept answers."""

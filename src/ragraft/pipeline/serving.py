@@ -1,0 +1,319 @@
+"""A finished run as a service: its index, its prompt, its models, many questions at a time. Knows no HTTP.
+
+What needs the tokenizer, the index or a model's opening is done on one thread, the desk; models compute on threads of
+their own, and the log is written on the desk too, so that a row is on disk before its answer is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+from ragraft.config import ServeConfig
+from ragraft.disk import disk_faults_told
+from ragraft.errors import ConfigError, InputError
+from ragraft.methods.answer import Reply, reply_to, sampling_for
+from ragraft.methods.conversation import Cuts, fit_conversation, read_conversation
+from ragraft.methods.prompt import Fitted, PromptBuilder
+from ragraft.methods.unfold import Unfolding
+from ragraft.pipeline.ask import indexed, notes_on, source_of
+from ragraft.pipeline.runner import Session
+from ragraft.pipeline.table import builder, retriever
+from ragraft.ports import Retriever, Streamer
+from ragraft.records import Delta, Message, Passage, Sampling
+from ragraft.workspace import TrafficLog
+
+TRAFFIC = "90-traffic"
+Retrieval = Literal["always", "never"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """What somebody asks: a conversation that ends in a question, and how it is to be answered."""
+
+    messages: tuple[Message, ...]
+    model: str
+    retrieval: Retrieval = "always"
+    k: int | None = None
+    """Passages; the run's own number when left out."""
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    seed: int = 0
+    asker: str = ""
+    """The name of the key that asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question with its passages and its prompt, ready to be answered."""
+
+    id: str
+    enquiry: Enquiry
+    question: str
+    query: str
+    """What was looked up; empty where nothing was."""
+    fitted: Fitted
+    cuts: Cuts
+    sampling: Sampling
+    began: float
+    """On the monotonic clock."""
+    retrieve_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answered question."""
+
+    prepared: Prepared
+    reply: Reply
+    content: str
+    """The answer alone, or the abstention."""
+    index_version: str
+    first_seconds: float
+    """From the beginning until the first piece was written."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an answer: of the bare answer, and of all that the model writes; the last one brings the whole."""
+
+    content: str
+    text: str
+    answered: Answered | None = None
+
+
+class Service:
+    """A run being served; made by `open_service`."""
+
+    def __init__(
+        self,
+        *,
+        settings: ServeConfig,
+        opens: Mapping[str, Callable[[], Streamer]],
+        retriever: Retriever,
+        builder: PromptBuilder,
+        k: int,
+        index_version: str,
+        log: TrafficLog | None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.settings, self.index_version, self.notes = settings, index_version, notes
+        self._opens, self._opened = opens, dict[str, Streamer]()
+        self._retriever, self._builder, self._k, self._log = retriever, builder, k, log
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names, the one that answers by default first."""
+        return tuple(self._opens)
+
+    @property
+    def builder(self) -> PromptBuilder:
+        return self._builder
+
+    async def warm(self) -> None:
+        """Open the default model, and look something up: the first question waits for nothing."""
+        await self._at_desk(self._streamer, self.models[0])
+        await self.retrieve("ready?", 1)
+
+    async def retrieve(self, query: str, k: int | None = None) -> list[Passage]:
+        """The passages of a query, best first."""
+        if not query.strip():
+            raise InputError("The query is empty; write what to look up")
+        return await self._at_desk(self._retrieve, query, self._passages(k))
+
+    async def prepare(self, enquiry: Enquiry) -> Prepared:
+        """Look up and build the prompt. Raises InputError or ConfigError for what cannot be asked."""
+        if enquiry.model not in self._opens:
+            raise InputError(f"No model {enquiry.model} here; there is {' and '.join(self.models)}")
+        return await self._at_desk(self._prepare, enquiry)
+
+    async def answer(self, prepared: Prepared) -> AsyncGenerator[Piece]:
+        """The answer piece by piece; its row is on disk before the last one comes. Leaving early ends the work."""
+        streamer = await self._at_desk(self._streamer, prepared.enquiry.model)
+        unfolding, text, first = Unfolding(self._builder.abstention), "", 0.0
+        last: Delta | None = None
+        try:
+            async with aclosing(streamer.stream(prepared.fitted.prompt, prepared.sampling)) as deltas:
+                async for delta in deltas:
+                    first = first or time.monotonic() - prepared.began
+                    text += delta.text
+                    if delta.completion is not None:
+                        last = delta
+                        break
+                    yield Piece(unfolding.more(text), delta.text)
+        except (asyncio.CancelledError, GeneratorExit):
+            self._desk.submit(self._log_left, prepared, text)
+            raise
+        assert last is not None, "a stream that ends without its completion"
+        yield await self._last(prepared, last, unfolding, first)
+
+    async def feedback(self, row: Mapping[str, Any]) -> None:
+        """Keep what somebody thinks of an answer; it is on disk when this returns."""
+        if self._log is None:
+            raise InputError("This server keeps no traffic (serve.log is false), so no feedback either")
+        content = ("comment", "answer")
+        kept = {key: value for key, value in row.items() if self.settings.log_content or key not in content}
+        await self._at_desk(self._append, {"kind": "feedback", "at": _now(), **kept})
+
+    async def tidy(self) -> None:
+        """Seal and forget what is due in the log."""
+        if self._log is not None:
+            await self._at_desk(self._log.tidy)
+
+    def load(self) -> dict[str, tuple[int, int]]:
+        """For each opened model that tells: answers being written, and those that wait."""
+        opened = {name: getattr(streamer, "load", None) for name, streamer in self._opened.items()}
+        return {name: load for name, load in opened.items() if isinstance(load, tuple)}
+
+    def close(self) -> None:
+        """Write what is still to be written, and let another process serve the run."""
+        self._desk.shutdown(wait=True)
+        if self._log is not None:
+            self._log.close()
+
+    async def _at_desk(self, work: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._desk, functools.partial(work, *given))
+
+    def _streamer(self, name: str) -> Streamer:
+        if name not in self._opened:
+            self._opened[name] = self._opens[name]()
+        return self._opened[name]
+
+    def _passages(self, k: int | None) -> int:
+        wanted = self._k if k is None else k
+        if not 1 <= wanted <= self.settings.max_k:
+            raise InputError(f"k is {wanted}; ask for 1 to {self.settings.max_k} passages")
+        return wanted
+
+    def _retrieve(self, query: str, k: int) -> list[Passage]:
+        return list(self._retriever.retrieve([query], k)[0])
+
+    def _prepare(self, enquiry: Enquiry) -> Prepared:
+        began = time.monotonic()
+        conversation = read_conversation(enquiry.messages)
+        self._builder.fit(conversation.question, ())  # one that is too long is refused before it is looked up
+        query = conversation.query(self.settings.query_turns) if enquiry.retrieval == "always" else ""
+        passages = self._retrieve(query, self._passages(enquiry.k)) if query else []
+        looked_up = time.monotonic() - began
+        most = min(enquiry.max_tokens or self._builder.answer_tokens, self._builder.answer_tokens)
+        fitted, cuts = fit_conversation(
+            conversation,
+            passages,
+            builder=self._builder,
+            turns=self.settings.history,
+            answer_tokens=self._builder.answer_tokens,  # a shorter answer changes nothing in the prompt
+        )
+        sampling = replace(
+            sampling_for([fitted], self._builder),
+            max_tokens=most,
+            temperature=enquiry.temperature,
+            seed=enquiry.seed,
+        )
+        return Prepared(
+            f"chatcmpl-{uuid.uuid4().hex}",
+            enquiry,
+            question=conversation.question,
+            query=query,
+            fitted=fitted,
+            cuts=cuts,
+            sampling=sampling,
+            began=began,
+            retrieve_seconds=looked_up,
+        )
+
+    async def _last(self, prepared: Prepared, delta: Delta, unfolding: Unfolding, first: float) -> Piece:
+        assert delta.completion is not None
+        reply = reply_to(prepared.fitted, delta.completion, self._builder)
+        content = reply.parsed.answer or self._builder.abstention
+        seconds = time.monotonic() - prepared.began
+        answered = Answered(prepared, reply, content, self.index_version, first, seconds)
+        await self._at_desk(self._append, self._row(answered))
+        return Piece(unfolding.rest(content), delta.text, answered)
+
+    def _row(self, answered: Answered) -> dict[str, Any]:
+        prepared, reply = answered.prepared, answered.reply
+        content = {
+            "question": prepared.question,
+            "query": prepared.query,
+            "answer": answered.content,
+            "text": reply.completion.text,
+        }
+        return {
+            **_head(prepared),
+            "index": answered.index_version,
+            **(content if self.settings.log_content else {}),
+            "citations": [passage.id for passage in reply.cited],
+            "abstained": reply.parsed.abstained,
+            "confidence": reply.confidence,
+            "finish_reason": reply.completion.finish_reason,
+            "prompt_tokens": reply.completion.prompt_tokens,
+            "answer_tokens": len(reply.completion.token_ids),
+            "seconds": {
+                "retrieve": round(prepared.retrieve_seconds, 4),
+                "first": round(answered.first_seconds, 4),
+                "all": round(answered.seconds, 4),
+            },
+        }
+
+    def _log_left(self, prepared: Prepared, text: str) -> None:
+        """An answer that nobody waited for to its end."""
+        content = {"question": prepared.question, "query": prepared.query, "text": text}
+        kept = content if self.settings.log_content else {}
+        self._append({**_head(prepared), "index": self.index_version, **kept, "finish_reason": "cancelled"})
+
+    def _append(self, row: Mapping[str, Any]) -> None:
+        if self._log is not None:
+            with disk_faults_told(self._log.folder):
+                self._log.append(row)
+
+
+def open_service(session: Session) -> Service:
+    """The run as a service; raises WorkspaceError where there is nothing to serve yet."""
+    at, config = indexed(session), session.config
+    names = [name for name, there in (("tuned", "train" in at.made or config.serve.tuned), ("base", True)) if there]
+    sources = {name: getattr(config.serve, name) or source_of(session, at, name) for name in names}
+    for source in sources.values():
+        if source.startswith("openai:") and not config.endpoint.url:
+            raise ConfigError(f"{source} needs endpoint.url in the YAML; nothing is sent anywhere without it")
+    with disk_faults_told(session.run.path):
+        log = TrafficLog(session.run.path / TRAFFIC, keep_days=config.serve.keep_days) if config.serve.log else None
+    return Service(
+        settings=config.serve,
+        opens={name: functools.partial(session.backends.streamer, source) for name, source in sources.items()},
+        retriever=session.backends.retriever or retriever(at),
+        builder=builder(at),
+        k=config.retrieve.k,
+        index_version=at.made["index"].path.name,
+        log=log,
+        notes=notes_on(session, names[0]),
+    )
+
+
+def _head(prepared: Prepared) -> dict[str, Any]:
+    """What every row of an answer holds: ids and numbers, no content."""
+    enquiry = prepared.enquiry
+    return {
+        "kind": "answer",
+        "id": prepared.id,
+        "at": _now(),
+        "asker": enquiry.asker,
+        "model": enquiry.model,
+        "retrieval": enquiry.retrieval,
+        "passages": [{"id": passage.id, "score": float(passage.score)} for passage in prepared.fitted.passages],
+        "cuts": {name: getattr(prepared.cuts, name) for name in ("copies", "passages", "exchanges", "ignored")},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
