@@ -24,7 +24,7 @@ from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
 from ragraft.records import Completion, Delta, Prompt, Sampling
 
-ROWS = 16
+ROWS = 32
 """Decoded together; more wait."""
 READ_AT_ONCE = 4
 """Prompts read between two steps: a burst soon fills the batch, and rows under way are not held up for long."""

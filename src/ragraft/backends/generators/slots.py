@@ -1,7 +1,8 @@
 """Keys and values of rows that come and go while others are being decoded. Knows tensors only.
 
 All rows end at one column, wherever they begin, so that a step writes one column for all of them; a row that comes or
-goes moves nobody else's keys, but for one that takes the place of a row that went.
+goes moves nobody else's keys, but for one that takes the place of a row that went. Attention gets all columns, and a mask
+hides the empty ones: torch's bf16 products copy a part of a tensor before they begin.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Slots:
         length = layers[0][0].shape[2]
         if not self._starts:
             self.end = 0
+            for layer in self._layers:
+                layer.free()
         if length > self.end:
             self._move(length)
         place, start = len(self), self.end - length
@@ -71,12 +74,12 @@ class Slots:
         for layer in self._layers:
             layer.widen(self.end + 1)
         device = network.device
-        starts = torch.tensor(self._starts, device=device)
-        columns = torch.arange(self.low, self.end + 1, device=device)
+        starts = torch.tensor(self._starts, device=device)[:, None]
+        columns = torch.arange(self._layers[0].columns, device=device)[None, :]
         logits = network(
             input_ids=torch.tensor(tokens, device=device)[:, None],
-            attention_mask=(columns[None, :] >= starts[:, None]).long(),
-            position_ids=(self.end - starts)[:, None],
+            attention_mask=((columns >= starts) & (columns <= self.end)).long(),
+            position_ids=self.end - starts,
             past_key_values=self._cache,
             use_cache=True,
         ).logits[:, -1]
@@ -93,7 +96,7 @@ class Slots:
 
 
 class _SlotLayer(DynamicLayer):
-    """One layer's tensors (slots, groups, columns, width); `keys` and `values` are what the rows fill."""
+    """One layer's tensors (slots, groups, columns, width), finite where they are empty."""
 
     def __init__(self, slots: Slots) -> None:
         super().__init__()
@@ -108,16 +111,24 @@ class _SlotLayer(DynamicLayer):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the rows' new column, which is filled once all layers have written it."""
-        rows, low, end = len(self._slots), self._slots.low, self._slots.end
+        """Write the rows' new column, which is filled once all layers have written it; the rows with all columns."""
+        rows, end = len(self._slots), self._slots.end
         for whole, new in zip(self._tensors, (key_states, value_states), strict=True):
             whole[:rows, :, end : end + 1] = new
-        keys, values = (whole[:rows, :, low : end + 1] for whole in self._tensors)
+        keys, values = (whole[:rows] for whole in self._tensors)
         return keys, values
 
     def get_seq_length(self) -> int:
-        """Filled columns, of the longest row."""
-        return self._slots.end - self._slots.low
+        """The column that is written next."""
+        return self._slots.end
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """A mask spans all columns."""
+        return self.columns, 0
+
+    def free(self) -> None:
+        """Give back what no row needs any more."""
+        self._tensors = ()
 
     def reserve(self, like: KeysValues, *, rows: int, columns: int) -> None:
         """Have room for so many rows and columns of tensors like these."""
