@@ -26,7 +26,7 @@ from ragraft.methods.prompt import Fitted, PromptBuilder
 from ragraft.methods.unfold import Unfolding
 from ragraft.pipeline.ask import indexed, notes_on, source_of
 from ragraft.pipeline.runner import Session
-from ragraft.pipeline.table import builder, retriever
+from ragraft.pipeline.wiring import builder, retriever
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Delta, Message, Passage, Sampling
 from ragraft.workspace import TrafficLog
