@@ -1,8 +1,8 @@
 """Keys and values of rows that come and go while others are being decoded. Knows tensors only.
 
 All rows end at one column, wherever they begin, so that a step writes one column for all of them; a row that comes or
-goes moves nobody else's keys, but for one that takes the place of a row that went. Attention gets all columns, and a mask
-hides the empty ones: torch's bf16 products copy a part of a tensor before they begin.
+goes moves nobody else's keys, but for one that takes the place of a row that went. Attention gets all columns, and a
+mask hides the empty ones: torch's bf16 products copy a part of a tensor before they begin.
 """
 
 from __future__ import annotations
