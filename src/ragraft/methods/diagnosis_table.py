@@ -42,6 +42,22 @@ def verdict_sentence(data: Data) -> str:
     return " ".join(part for part in parts if part)
 
 
+def foretold_sentence(report: Data) -> str | None:
+    """What the diagnosis expected of the method that was then used, beside what came of it; None without both."""
+    method = report["facts"].get("method")
+    expected = next((row for row in report["diagnosis"].get("verdict", ()) if row["action"] == method), None)
+    wanted = ("f1_all", "retrieved", "tuned", "base")
+    came = next(
+        (row for row in report["differences"] if (row["metric"], row["context"], row["a"], row["b"]) == wanted), None
+    )
+    if expected is None or came is None:
+        return None
+    return (
+        f"Foretold for {method} on the validation side: {interval(expected['gain'], signed=True)} of 100 over the "
+        f"plain base; on the exam came {interval(came, signed=True)}."
+    )
+
+
 def loss_table(data: Data) -> Table:
     """Where the score is lost, a row a part; the parts add up to the loss."""
     loss = data["loss"]

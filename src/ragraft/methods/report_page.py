@@ -12,7 +12,14 @@ from functools import partial
 from typing import Any
 
 from ragraft.methods import charts, report_table
-from ragraft.methods.diagnosis_table import advice_table, condition_table, cost_table, loss_table, verdict_sentence
+from ragraft.methods.diagnosis_table import (
+    advice_table,
+    condition_table,
+    cost_table,
+    foretold_sentence,
+    loss_table,
+    verdict_sentence,
+)
 from ragraft.methods.lint_table import lint_table
 from ragraft.methods.page_template import page_template
 from ragraft.methods.report_forgetting import forgetting_table
@@ -42,6 +49,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         report=report,
         lead=_lead(report["headline"]),
         verdict=verdict_sentence(report["diagnosis"]) if report.get("diagnosis") else None,
+        foretold=foretold_sentence(report) if report.get("diagnosis") else None,
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
         charts=_charts(report),
         dark=charts.DARK,

@@ -10,6 +10,7 @@ from ragraft.methods.diagnosis_table import (
     advice_table,
     cost_table,
     diagnosis_tables,
+    foretold_sentence,
     loss_table,
     verdict_sentence,
 )
@@ -128,3 +129,16 @@ def test_the_page_shows_the_verdict_first() -> None:
     assert "right words in the wrong form" in page
     assert "at prices of 2025" in page
     assert "Before training" not in without
+
+
+def test_what_was_foretold_stands_beside_what_came() -> None:
+    came = {"metric": "f1_all", "context": "retrieved", "a": "tuned", "b": "base", **figure(0.15, 0.05, 0.25)}
+    other = {**came, "b": "base-fewshot", "value": 0.9}
+    report = {"diagnosis": diagnosis(), "facts": {"method": "raft"}, "differences": [other, came]}
+    assert foretold_sentence(report) == (
+        "Foretold for raft on the validation side: +20.0 [10.0, 30.0] of 100 over the plain base; on the exam came "
+        "+15.0 [5.0, 25.0]."
+    )
+    assert foretold_sentence({**report, "facts": {"method": "sft"}}) is None
+    assert foretold_sentence({**report, "differences": [other]}) is None
+    assert foretold_sentence({**report, "diagnosis": {}}) is None
