@@ -27,7 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arms.cells import CHAINS, SEEDED, Cell, Done, Forecast, cells_of, forecast, read_done
+from benchmarks.arms.cells import ARMS, CHAINS, SEEDED, Cell, Done, Forecast, cells_of, forecast, read_done
 from benchmarks.arms.rows import Row, pooled_rows, rows_of
 from benchmarks.arms.table import lines_of
 from benchmarks.sets import names_of, recipes
@@ -39,7 +39,7 @@ from ragraft.workspace import write_atomically
 
 SETS = ("covid_qa", "cuad", "cortex_docs_v1.21.1", "squad", "pubmedqa")
 SEEDS = 3
-QUICK_SET, QUICK_ARMS = "squad", ("raft", "rag-sft")
+QUICK_SET, QUICK_ARMS = "squad", ("raft", "sft")
 QUICK = (
     "synthesize.max_questions=16",
     "synthesize.max_validation=2",
@@ -88,7 +88,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--data", type=Path, metavar="DIR", help=f"a folder a set; {DATA_VARIABLE} by default")
     add("--work", type=Path, metavar="DIR", help="where the runs are kept; ragraft's cache by default")
     add("--only", nargs="+", metavar="NAME", help=f"these recipes instead of {', '.join(SETS)}")
-    add("--arm", nargs="+", metavar="ARM", choices=list(CHAINS), help=f"these arms of {', '.join(CHAINS)}")
+    add("--arm", nargs="+", metavar="ARM", choices=list(ARMS), help=f"these arms of {', '.join(ARMS)}")
     add("--seeds", type=int, default=SEEDS, metavar="N", help=f"trainings of {_seeded()}; {SEEDS} by default")
     add("--quick", action="store_true", help=f"{QUICK_SET} alone, {' and '.join(QUICK_ARMS)}, few questions")
     add("--table", action="store_true", help="only print and write what is finished")
@@ -209,7 +209,7 @@ class Book:
         runs = options.work.resolve() / "runs"
         found: dict[str, list[Done]] = {}
         for name in dict.fromkeys([*SETS, *recipes()]):
-            cells = cells_of([name], list(CHAINS), seeds=max(SEEDS, options.seeds), quick=options.quick)
+            cells = cells_of([name], list(ARMS), seeds=max(SEEDS, options.seeds), quick=options.quick)
             done = [one for cell in cells if (one := read_done(runs, cell))]
             found |= {name: done} if done else {}
         return found

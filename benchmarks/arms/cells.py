@@ -30,9 +30,12 @@ CHAINS: Mapping[str, tuple[str, ...]] = {
     "dap+hybrid": ("dap", "hybrid"),
 }
 """Arm → its methods, in the order in which arms are run; a chain takes its first method from the arm before it."""
+PREFERRING: Mapping[str, tuple[str, ...]] = {"raft+dpo": ("raft",), "hybrid+dpo": ("hybrid",)}
+"""Arms that are run only where they are named: a preference stage follows the methods."""
+ARMS: Mapping[str, tuple[str, ...]] = {**CHAINS, **PREFERRING}
 SEEDED: Mapping[str, tuple[str, ...]] = {"covid_qa": ("raft", "rag-sft")}
 """Data set → the arms that are trained under several seeds."""
-OWN = ("name", "train.method", "train.seed", "train.steps.", "dap.force")
+OWN = ("name", "train.method", "train.seed", "train.preference", "train.steps.", "dap.force")
 """Settings in which arms differ by design."""
 SHARED_STAGES = ("ingest", "index", "examine")
 
@@ -59,10 +62,11 @@ class Cell:
 
     def open(self, data: Path, work: Path, settings: Sequence[str]) -> Session:
         """Its run, under the recipe's settings and these."""
-        own = [f"train.method={json.dumps(CHAINS[self.arm])}"]
+        own = [f"train.method={json.dumps(ARMS[self.arm])}"]
+        own += ["train.preference=dpo"] if self.arm in PREFERRING else []
         own += [f"train.seed={self.seed}"] if self.seed else []
         # Every public set here is smaller than the text from which dap pays by the literature; that is to be seen.
-        own += ["dap.force=true"] if "dap" in CHAINS[self.arm] else []
+        own += ["dap.force=true"] if "dap" in ARMS[self.arm] else []
         return open_set(self.data, data, work, [*settings, *own], run=self.run)
 
 
@@ -70,7 +74,7 @@ def cells_of(names: Sequence[str], arms: Sequence[str], *, seeds: int, quick: bo
     """Data set by data set, arm by arm; further seeds last, when every arm of the set is there."""
     cells = []
     for name in names:
-        cells += [Cell(name, arm, quick=quick) for arm in CHAINS if arm in arms]
+        cells += [Cell(name, arm, quick=quick) for arm in ARMS if arm in arms]
         again = [arm for arm in SEEDED.get(name, ()) if arm in arms]
         cells += [Cell(name, arm, seed, quick) for seed in range(1, seeds) for arm in again]
     return cells
@@ -160,10 +164,10 @@ def _seconds(run: Run) -> Iterator[tuple[str, float]]:
 
 
 def _training(cards: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """What tuning took; questions and steps are the last method's, since texts of documents ask none."""
+    """What tuning took; further steps are those of texts of documents, which ask no question, and of preferences."""
     last = cards[-1]
     shape = shape_of(json.loads((resolve(last["base"]).path / "config.json").read_text("utf-8")))
-    asking = [card for card in cards if card["method"] != "dap"]
+    asking = [card for card in cards if card["method"] not in ("dap", "dpo")]
     return {
         "rows": sum(card["rows"] for card in cards),
         "questions_seen": sum(card["questions_seen"] for card in asking),
@@ -174,7 +178,8 @@ def _training(cards: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         "operations": sum(
             training_operations(
                 shape,
-                tokens=card["tokens"],
+                # A preference stage reads all once more with the model that it moves away from, without a gradient.
+                tokens=card["tokens"] * (1.5 if card["method"] == "dpo" else 1.0),
                 learned=card["learned_tokens"],
                 rank=None if card["tuning"] == "full" else card["rank"],
             )

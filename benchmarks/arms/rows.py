@@ -31,6 +31,7 @@ PAIRED = ("f1", "f1_evidence_shown", ABSTENTION, "over_refusal", "citation_preci
 RIVALS = (
     *(("raft", "rag-sft"), ("hybrid", "rag-sft"), ("rag-sft", "sft")),
     *(("hybrid", "raft"), ("dap+hybrid", "hybrid"), ("dap", "base")),
+    *(("raft+dpo", "raft"), ("hybrid+dpo", "hybrid")),
 )
 """Pairs of arms that are compared beside each arm and the few-shot base."""
 POOLED = ("squad", "clapnq", "cortex_docs_v1.21.1")

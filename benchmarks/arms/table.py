@@ -9,7 +9,7 @@ from benchmarks.arms.rows import ABSTENTION, FEWSHOT, Row
 from benchmarks.sets import aligned
 from ragraft.methods.report_text import MISSING, interval
 
-ORDER = ("majority", "base", FEWSHOT, "sft", "rag-sft", "dap", "raft", "hybrid", "dap+hybrid")
+ORDER = ("majority", "base", FEWSHOT, "sft", "rag-sft", "dap", "raft", "raft+dpo", "hybrid", "hybrid+dpo", "dap+hybrid")
 CONTEXTS = ("any", "none", "retrieved", "oracle")
 SHOWN = (
     ("f1", "score"),

@@ -18,7 +18,7 @@ from benchmarks.arms.table import lines_of
 from benchmarks.engines.flops import Shape, training_operations
 from ragraft.methods.comparison import Scored
 from ragraft.methods.grade import grade
-from ragraft.pipeline import backends
+from ragraft.pipeline import backends, checks
 from ragraft.ports import Command, Outcome
 from ragraft.records import Answer, ExamQuestion, Parsed, Question
 from ragraft.stages import report
@@ -141,6 +141,21 @@ def test_a_finished_cell_is_read_and_a_stopped_one_goes_on(bench: Bench, capsys:
     assert "lights, raft: finished\n0 of 1 cells to run, about 0.0 hours in all\n" in capsys.readouterr().out
     assert (len(bench.fakes.asked), len(bench.fakes.launcher.launched)) == (asked, 1)
     assert len(set(bench.fakes.asked)) == asked
+
+
+def test_a_preference_stage_takes_its_method_from_the_arm_before(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: name)
+    file = str(bench.folder / "methods.json")
+    assert bench.run("--arm", "raft+dpo", "raft", "--seeds", "1", "--json", file) == 0
+    assert [place.name for place in bench.fakes.launcher.launched] == ["01-raft", "02-dpo"]
+    found = {
+        (row["arm"], row["metric"]): row["value"] for row in bench.written()["rows"] if row["context"] == "training"
+    }
+    assert (found["raft+dpo", "optimizer_steps"], found["raft+dpo", "further_steps"]) == (3, 3)
+    assert found["raft+dpo", "tokens"] == 2 * found["raft", "tokens"]
+    assert found["raft+dpo", "operations"] > 2 * found["raft", "operations"]
+    assert "raft+dpo - raft" in {row["arm"] for row in bench.written()["rows"]}
+    assert bench.written()["notes"] == []
 
 
 def test_rows_of_earlier_sittings_stay_and_other_settings_are_told(
