@@ -1,9 +1,10 @@
 """What does the base model know by itself? Questions of the train side, asked without documents, before lessons.
 
-A sample is asked first: where hardly any of it is known, all count as unknown and no more are asked. Known is what the
-model gives right, by the exam's own score, in at least one of its answers after a few solved examples (SliCK, Gekhman
-et al. 2024, 2405.05904; DTA, 2505.20871). A yes/no label can be guessed, so that a right one says nothing: such
-questions are not asked, and count as unknown.
+A sample is asked first: where hardly any of it is known, all count as unknown and no more are asked. A question is
+known when at least one of the model's answers, after a few solved examples, is a right one or holds it word for word
+(SliCK, Gekhman et al. 2024, 2405.05904; DTA, 2505.20871). Half of the right words, as token F1 counts them, are no
+knowledge: “the 19th century” is not the 20th. Nor is a label such as yes, which can be guessed (such questions are not
+asked), or an answer that its question names.
 
 Knows questions, prompts and a generator as a port; knows no lesson and no folder.
 """
@@ -16,12 +17,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ragraft.methods.answer import parse
-from ragraft.methods.answerable import RIGHT
-from ragraft.methods.grade import grade, measure_of
+from ragraft.methods.calls import same_call
+from ragraft.methods.containment import holds, is_telling
+from ragraft.methods.grade import exact_match, measure_of
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.target import wanted_line
 from ragraft.ports import Generator
-from ragraft.records import ExamQuestion, Sampling
+from ragraft.records import ExamQuestion, Question, Sampling
 
 WORTH_ASKING = 0.05
 """Share of the sample that must be known for all others to be asked."""
@@ -39,8 +41,6 @@ class Probed:
 
     question_id: str
     known: bool
-    score: float
-    """The best answer's, in 0..1."""
     answers: tuple[str, ...]
     """What the model answered, up to the first right answer."""
 
@@ -138,7 +138,7 @@ class _Asking:
     def _batch(self, questions: Sequence[ExamQuestion], shots: Sequence[Shot]) -> list[Probed]:
         """Up to so many answers to each; those that were right are asked no more."""
         said: dict[str, list[str]] = {question.id: [] for question in questions}
-        best = dict.fromkeys(said, 0.0)
+        known: set[str] = set()
         open_ones = list(questions)
         for turn in range(self.answers):
             sampling = Sampling(self.builder.answer_tokens, HEAT if turn else 0.0, self.seed + turn)
@@ -146,15 +146,24 @@ class _Asking:
             for one, completion in zip(open_ones, self.base.generate(prompts, sampling), strict=True):
                 # One line is asked for: what a small model goes on with says nothing of the answer.
                 said[one.id].append(completion.text.strip().partition("\n")[0])
-                best[one.id] = max(best[one.id], _score(one, said[one.id][-1], self.builder.abstention))
-            open_ones = [one for one in open_ones if best[one.id] < RIGHT]
+                if _is_right(one.question, said[one.id][-1], self.builder.abstention):
+                    known.add(one.id)
+            open_ones = [one for one in open_ones if one.id not in known]
             if not open_ones:
                 break
-        return [Probed(name, best[name] >= RIGHT, best[name], tuple(said[name])) for name in said]
+        return [Probed(name, name in known, tuple(said[name])) for name in said]
 
 
-def _score(question: ExamQuestion, text: str, abstention: str) -> float:
-    return grade(question, parse(text, abstention), passages=(), evidence_shown=False)["f1"] or 0.0
+def _is_right(question: Question, text: str, abstention: str) -> bool:
+    said = parse(text, abstention)
+    golds = [answer for answer in question.answers if answer.strip() and not holds(question.question, answer)]
+    if said.abstained or not golds:
+        return False
+    if measure_of(question) == "call":
+        return any(same_call(said.answer, gold) for gold in golds)
+    # “In 1747” says 1747; that a sentence holds a “no” or a “2” says nothing.
+    within = any(is_telling(gold) and holds(said.answer, gold) for gold in golds)
+    return within or exact_match(said.answer, golds) == 1
 
 
 def _digest(text: str) -> bytes:
