@@ -176,7 +176,9 @@ def write_reasonings(
                 found.note(question, UNTRIED)
             continue
         prompts = [ask_for_reasoning(question.question, oracle) for question, oracle in batch]
-        completions = teacher.generator.generate(prompts, Sampling(builder.answer_tokens))
+        texts = tuple(tuple(passage.text for passage in oracle) for _, oracle in batch)
+        sampling = Sampling(builder.answer_tokens, sources=texts if builder.copy_quotes else ())
+        completions = teacher.generator.generate(prompts, sampling)
         for (question, oracle), completion in zip(batch, completions, strict=True):
             verdict = read_reasoning(question.question, oracle, completion, teacher=teacher, builder=builder)
             found.note(question, verdict, completion.text)
@@ -225,12 +227,21 @@ def read_reasoning(
         return CUT
     answer = _right(question, oracle)
     source = _Source(oracle, answer, teacher.quote_words)
-    pieces = _pieces(" ".join(completion.text.split()), source)
+    pieces = _pieces(" ".join(_second_line(completion.text).split()), source)
     if isinstance(pieces, str):
         return pieces
     reasoning = Reasoning(tuple(pieces))
     fault = _fault(reasoning, answer, question.question, teacher.words)
     return fault or _misread(reasoning, question, oracle, builder) or reasoning
+
+
+def _second_line(text: str) -> str:
+    """What stands below the answer; a teacher that leaves the answer out has said all the same.
+
+    The answer is asked for so that a teacher of ours copies its quotes as any reader of ours does.
+    """
+    first, _, rest = text.strip().partition("\n")
+    return rest if first.startswith(ANSWER.rstrip()) else text
 
 
 def _fault(reasoning: Reasoning, answer: str, question: str, most: int) -> str:

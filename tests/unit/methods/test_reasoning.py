@@ -30,10 +30,12 @@ class Scholar:
 
     texts: Sequence[str]
     batches: list[int] = field(default_factory=list)
+    sources: list[tuple[str, ...]] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         self.batches.append(len(prompts))
+        self.sources += sampling.sources
         self.prompts += prompts
         first = len(self.prompts) - len(prompts)
         texts = [self.texts[place % len(self.texts)] for place in range(first, first + len(prompts))]
@@ -90,6 +92,8 @@ def test_a_reasoning_stands_below_the_answer_and_is_numbered_by_each_lesson(word
         ('"It was first lit in 1747" [7] It is 1747.', '"It was first lit in 1747" [2] It is 1747.'),
         # the sign behind the quoted words was the teacher's
         ('"It was first lit in 1747." [1] It is 1747.', '"It was first lit in 1747" [2] It is 1747.'),
+        # as it was asked for, the answer above
+        ('Answer: 1747\n"It was first lit in 1747" [1] It is 1747.', '"It was first lit in 1747" [2] It is 1747.'),
         # several lines become one
         ('"It was first lit in 1747" [1]\n\nIt is 1747.', '"It was first lit in 1747" [2] It is 1747.'),
     ],
@@ -105,6 +109,7 @@ def test_small_slips_are_mended(word_tokenizer: Tokenizer, text: str, line: str)
     [
         ("", reasoning.UNQUOTED),
         ("It was lit in 1747.", reasoning.UNQUOTED),
+        ("Answer: 1747", reasoning.UNQUOTED),
         ('The text says "It was first lit in 1747" [1], so 1747.', reasoning.UNQUOTED),
         ('"It was lit at last in 1747" [1] So it is 1747.', reasoning.INVENTED),
         ('"t was first lit in 1747" [1] So it is 1747.', reasoning.INVENTED),
@@ -202,6 +207,7 @@ def test_what_is_written_is_kept_and_counted(word_tokenizer: Tokenizer) -> None:
     found = write_reasonings(asked, one, builder=make_builder(word_tokenizer))
     assert isinstance(one.generator, Scholar)
     assert one.generator.batches == [4, 4, 2]
+    assert one.generator.sources == [(LAMP.text,)] * 10, "so that a teacher of ours copies its quotes"
     assert sorted(found.kept) == [f"q{row}" for row in range(0, 10, 2)]
     assert len(found.rows) == len(asked), "kept or with a reason, each once"
     assert {row["question_id"]: row["fault"] for row in found.rows if row["fault"]} == {
