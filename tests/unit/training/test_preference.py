@@ -101,6 +101,25 @@ def test_the_wanted_answers_become_likelier_than_the_unwanted(put_pairs: MakeJob
     assert card["tokens"] == metrics[-1]["tokens"] == 4 * sum(pair.tokens for pair in pairs)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"tuning": "lora", "precision": "bf16"},
+        {"tuning": "full", "precision": "bf16"},
+        {"tuning": "lora", "precision": "bf16", "checkpointing": True},
+        {"tuning": "dora", "precision": "fp32", "checkpointing": True},
+    ],
+)
+def test_every_way_of_tuning_prefers_what_is_wanted(put_pairs: MakeJob, tuned: str, how: dict[str, Any]) -> None:
+    folder = put_pairs("02-dpo", tuned, epochs=3.0, learning_rate=1e-3 if how["tuning"] == "full" else 1e-2, **how)
+    run_job(folder)
+    card = json.loads((folder / "checkpoint.json").read_text("utf-8"))
+    assert card["dtype"] == {"bf16": "bfloat16", "fp32": "float32"}[how["precision"]]
+    assert card["margin"] > 0
+    gap = [likelihood(place, WANTED) - likelihood(place, UNWANTED) for place in (folder.parent / tuned, folder)]
+    assert gap[1] > gap[0]
+
+
 def test_the_first_loss_is_that_of_the_formula(put_pairs: MakeJob, tuned: str) -> None:
     """log 2 for a model that is its own reference, and the mean likelihood of the wanted answers of the first step."""
     folder = put_pairs("02-dpo", tuned, batch=10, epochs=1.0, precision="fp32")
