@@ -42,7 +42,7 @@ from ragraft.config import DEFAULT_MODEL
 RAGRAFT = (sys.executable, "-c", "from ragraft.cli import main; main()")
 CHUNKS_EACH = 4
 """Chunks of a document, all of which a question about it is shown."""
-WORDS = 190
+WORDS = 155
 """In a chunk: with the model's tokens for made-up names, four of them are about 900 tokens."""
 CLIENTS, FEWER, BATCH = 64, 8, 16
 HONEST = (429, 503)

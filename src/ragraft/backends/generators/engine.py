@@ -27,7 +27,8 @@ from ragraft.records import Completion, Delta, Prompt, Sampling
 ROWS = 32
 """Decoded together; more wait."""
 READ_AT_ONCE = 4
-"""Prompts read between two steps: a burst soon fills the batch, and rows under way are not held up for long."""
+"""Prompts read between two steps while the batch is less than half full, so that a burst soon fills it; then one, so
+that rows about to end are not held up by all that wait."""
 
 Tell = Callable[[Delta | BaseException], None]
 
@@ -127,7 +128,7 @@ class Engine:
 
     def _admit(self) -> None:
         """Read waiting prompts while there is room."""
-        for _ in range(READ_AT_ONCE):
+        for _ in range(READ_AT_ONCE if len(self._rows) < ROWS // 2 else 1):
             if not self._waiting or len(self._rows) >= ROWS:
                 return
             row = self._waiting.popleft()
