@@ -318,8 +318,8 @@ class EvaluateConfig(Section):
 
 
 class DiagnoseConfig(Section):
-    max_questions: int = Field(60, ge=1)
-    """Ask at most this many validation questions (of each cluster in turn, seeded); 60 take two cores minutes."""
+    max_questions: int = Field(50, ge=1)
+    """Ask at most this many validation questions (of each cluster in turn, seeded)."""
     precision: float = Field(0.1, gt=0, lt=1)
     """Half of the interval that is wanted around the loss, of 1: no more questions are asked than that may need."""
     shots: int = Field(3, ge=1)
