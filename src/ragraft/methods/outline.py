@@ -15,6 +15,9 @@ from ragraft.methods.sentences import trimmed
 Kind = Literal["heading", "code", "literal", "table", "text"]
 
 _ATX = re.compile(r" {0,3}#{1,6}[ \t]+(?P<name>\S.*?)(?:[ \t]+#+)?[ \t]*$")
+_COMMENT = re.compile(r" {0,3}# ")
+_SETTING = re.compile(r"\s*\[?[a-z_][\w.-]*(?::(?=\s|$)|\s*=\s*\S)")
+_FRONT = re.compile(r"\s*(?:#|- |[\w.-]+:(?:\s|$))|\s+\S|$")
 _RULE = re.compile(r"(?P<mark>[=*\-~^])(?P=mark){2,}$")
 _FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})")
 _GRID_ROW = re.compile(r"\s*(?:\||\+[-=+]+)")
@@ -57,7 +60,8 @@ def blocks(text: str) -> list[Block]:
     """The blocks of `text`, in order; only whitespace lies between them.
 
     Headings are Markdown's `#` lines and lines with a rule of `=`, `*`, `-`, `~` or `^` below of at least their length.
-    `literal` is what stands indented below a line that ends in a colon: code in pydoc's and reStructuredText's hand.
+    `literal` is what stands indented below a line that ends in a colon (code in pydoc's and reStructuredText's hand),
+    and settings with their comments: `#` lines one below the other, or straight above a setting, are no headings.
     """
     lines = _lines(text)
     found = []
@@ -86,7 +90,13 @@ def _lines(text: str) -> list[_Line]:
 
 def _special(lines: Sequence[_Line], at: int) -> _Found | None:
     """A block that also ends the paragraph above it."""
-    return _fenced(lines, at) or _heading(lines, at) or _table(lines, at)
+    return (
+        _fenced(lines, at)
+        or _front_matter(lines, at)
+        or _settings(lines, at)
+        or _heading(lines, at)
+        or _table(lines, at)
+    )
 
 
 def _fenced(lines: Sequence[_Line], at: int) -> _Found | None:
@@ -98,6 +108,38 @@ def _fenced(lines: Sequence[_Line], at: int) -> _Found | None:
         if closing and closing["mark"].startswith(opening["mark"]) and closing.end() == len(lines[place].text):
             return _Found("code", place + 1)
     return _Found("code", _without_blank_end(lines, at, len(lines)))
+
+
+def _front_matter(lines: Sequence[_Line], at: int) -> _Found | None:
+    """YAML between rules at the very top, where a comment would look like a heading."""
+    if at or lines[0].text != "---":
+        return None
+    end = next((p for p in range(1, len(lines)) if lines[p].text in ("---", "...")), 0)
+    told = end and any(line.text for line in lines[1:end]) and all(_FRONT.match(line.text) for line in lines[1:end])
+    return _Found("literal", end + 1) if told else None
+
+
+def _settings(lines: Sequence[_Line], at: int) -> _Found | None:
+    """Settings below their comment, down to a blank line."""
+    if not _is_comment(lines, at):
+        return None
+    for past in range(at + 1, len(lines)):
+        below = lines[past].text and not _fenced(lines, past)
+        if not below or (_heading(lines, past) and not _is_comment(lines, past)):
+            return _Found("literal", past)
+    return _Found("literal", len(lines))
+
+
+def _is_comment(lines: Sequence[_Line], at: int) -> bool:
+    """Whether a `#` line goes on in the next one or comes from the one above, or says what the setting below means.
+
+    Nobody writes two headings of the first level without a word between them.
+    """
+    if not _COMMENT.match(lines[at].text):
+        return False
+    beside = (lines[place].text for place in (at - 1, at + 1) if 0 <= place < len(lines))
+    under = lines[at + 1].text if at + 1 < len(lines) else ""
+    return any(map(_COMMENT.match, beside)) or bool(_SETTING.match(under))
 
 
 def _heading(lines: Sequence[_Line], at: int) -> _Found | None:

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from ragraft.methods.outline import blocks
 
 LINES = ["", "  ", "text here", "# Head", "## Sub ##", "=====", "---", "```", "~~~", "| a | b |", "+---+", "    code:"]
+SETTINGS = ["# a comment", "[port: <int> | default = 80]", "key = value"]
 MORE = [">>> f()", "   in", "===  ===", "Title", "Ends in:", "\t"]
 
 
-@given(st.lists(st.sampled_from(LINES + MORE), max_size=30), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(st.sampled_from(LINES + SETTINGS + MORE), max_size=30), st.sampled_from(["\n", "\r\n"]))
 def test_only_whitespace_lies_between_blocks(lines: list[str], line_end: str) -> None:
     text = line_end.join(lines)
     place = 0
@@ -77,3 +78,39 @@ def test_tables() -> None:
 
 def test_a_doctest_runs_to_the_blank_line() -> None:
     assert outline(">>> f()\n1\n\ntext") == [("literal", ">>> f()\n1"), ("text", "text")]
+
+
+def test_comments_of_settings_are_no_headings() -> None:
+    assert outline("api:\n# Where the pages are.\n# CLI flag: -http.prefix\n[prefix: <string>]\n\n# One\nprose") == [
+        ("text", "api:"),
+        ("literal", "# Where the pages are.\n# CLI flag: -http.prefix\n[prefix: <string>]"),
+        ("heading", "One"),
+        ("text", "prose"),
+    ]
+
+
+def test_one_comment_straight_above_a_setting_is_no_heading() -> None:
+    for setting in ("[port: <int> | default = 80]", "log.level: info", "retries = 3", "  nested:"):
+        assert outline(f"# How it listens.\n{setting}") == [("literal", f"# How it listens.\n{setting}")]
+    for prose in ("Note: this is prose.", "", "see https://x.test", "a word: and more"):
+        assert outline(f"# How it listens\n{prose}")[0] == ("heading", "How it listens")
+
+
+def test_settings_end_at_code_and_at_a_heading() -> None:
+    assert outline("# a\n# b\nkey: 1\n## Next\ntext\n# c\n# d\n```\nx\n```") == [
+        ("literal", "# a\n# b\nkey: 1"),
+        ("heading", "Next"),
+        ("text", "text"),
+        ("literal", "# c\n# d"),
+        ("code", "```\nx\n```"),
+    ]
+
+
+def test_headings_of_different_levels_may_stand_one_below_the_other() -> None:
+    assert outline("# One\n## Two\n### Three") == [("heading", name) for name in ("One", "Two", "Three")]
+
+
+def test_comments_in_front_matter_are_no_headings() -> None:
+    front = "---\n# who wrote it\ntitle: Sea\ntags:\n  - ice\n\nlast: 1\n---"
+    assert outline(f"{front}\n# Sea\ntext") == [("literal", front), ("heading", "Sea"), ("text", "text")]
+    assert outline("---\n# Sea\nWhat stands between rules.\n---")[0] == ("text", "---")
