@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 from ragraft.errors import ConfigError
 from ragraft.methods.prompt import PromptBuilder
@@ -26,6 +27,19 @@ TOO_LONG = "the question and its documents don't fit into prompt.max_tokens"
 SHINGLE = 5
 
 
+class Drawing(Protocol):
+    """Settings that decide how lessons are made."""
+
+    @property
+    def distractors(self) -> tuple[int, int]: ...
+    @property
+    def hard(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def quote_words(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How lessons are made."""
@@ -35,6 +49,11 @@ class Recipe:
     low: float
     quote_words: int
     abstention: str
+
+    @classmethod
+    def of(cls, settings: Drawing, abstention: str) -> Recipe:
+        """The recipe that settings write."""
+        return cls(settings.distractors, settings.hard, settings.low, settings.quote_words, abstention)
 
 
 @dataclass(frozen=True, slots=True)

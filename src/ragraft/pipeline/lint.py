@@ -7,7 +7,7 @@ training renders a lesson; what is wrong with one is `methods.lint`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragraft.errors import InputError
 from ragraft.methods.lint import Lint, grave_sentence, lint_data, lint_lessons
@@ -18,6 +18,9 @@ from ragraft.pipeline.runner import Session
 from ragraft.pipeline.wiring import At
 from ragraft.records import Lesson, to_json
 from ragraft.workspace import LINT, Exam, Folder, Lessons, LessonSet
+
+if TYPE_CHECKING:
+    from ragraft.models.chat import ChatTokenizer
 
 
 def check_lessons(at: At, out: Folder) -> None:
@@ -37,14 +40,14 @@ def lesson_table(session: Session) -> Table:
 
 def look_over(at: At) -> dict[str, Lint]:
     """Each method's lessons, looked over, by folder name."""
-    return {name: _look(at, lessons) for name, lessons in Lessons(at.made["synthesize"]).steps().items()}
-
-
-def _look(at: At, lessons: LessonSet) -> Lint:
     from ragraft.models.chat import load_tokenizer
-    from ragraft.training.trees import render_lesson
 
     tokenizer = load_tokenizer(Path(at.backends.model_facts()["path"]))
+    return {name: _look(at, lessons, tokenizer) for name, lessons in Lessons(at.made["synthesize"]).steps().items()}
+
+
+def _look(at: At, lessons: LessonSet, tokenizer: ChatTokenizer) -> Lint:
+    from ragraft.training.trees import render_lesson
 
     def rendered(lesson: Lesson) -> Rendered:
         data: dict[str, Any] = to_json(lesson)

@@ -214,10 +214,6 @@ def _lesson_settings(config: Config) -> list[Any]:
     return [config.synthesize, prompt, list(methods), own, k, *([config.evaluate.generator] * asks_base(config))]
 
 
-def _nothing(at: At) -> None:
-    return None
-
-
 def _retrieved(at: At) -> str | None:
     """The passages that were found: made again under equal settings, a retriever may have found others."""
     found = at.made["examine"].file(RETRIEVED)
@@ -252,6 +248,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: config.index,
         identity=lambda at: [_model(at), at.backends.embedder_identity()],
         run=_index,
+        version=2,
     ),
     Stage(
         name="examine",
@@ -321,7 +318,7 @@ TABLE: tuple[Stage, ...] = (
         place=Place("80-report", versioned=False),
         needs=("evaluate", "index", "examine", "synthesize", "train"),
         settings=lambda config: config.report,
-        identity=_nothing,
+        identity=lambda at: None,
         run=_report,
         also=("diagnose",),
     ),

@@ -74,7 +74,7 @@ def diagnose(
     questions, left_out = _sized(exam, settings)
     found = next(iter(finders.values()))
     room = Room(found, builder, index.passages(), k=retrieve.k, batch=settings.batch)
-    shots = _shots(exam, room, settings=settings, pool=retrieve.pool, recipe=_recipe(synthesize, prompt))
+    shots = _shots(exam, room, settings=settings, pool=retrieve.pool, recipe=Recipe.of(synthesize, prompt.abstention))
     cells = _ask(room, questions, generator, shots)
     out.write_jsonl("answers.jsonl", (to_json(row) for rows in cells.values() for row, _ in rows.values()))
     out.write_json("fewshot.json", {"examples": [to_json(shot) for shot in shots.with_documents]})
@@ -148,16 +148,6 @@ def _sized(exam: Exam, settings: DiagnoseConfig) -> tuple[list[ExamQuestion], li
             "larger examine.shares.validation"
         )
     return spread_questions(asked, min(enough, settings.max_questions), seed=settings.seed)
-
-
-def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:
-    return Recipe(
-        distractors=(1, 1),
-        hard=settings.hard,
-        low=settings.low,
-        quote_words=settings.quote_words,
-        abstention=prompt.abstention,
-    )
 
 
 def _shots(exam: Exam, room: Room, *, settings: DiagnoseConfig, pool: int, recipe: Recipe) -> Shots:

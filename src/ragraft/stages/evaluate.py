@@ -71,7 +71,7 @@ def evaluate(
                 generators["base"],
                 settings=settings,
                 pool=retrieve.pool,
-                recipe=_recipe(synthesize, prompt),
+                recipe=Recipe.of(synthesize, prompt.abstention),
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
@@ -158,13 +158,3 @@ def _choose_shots(
 def _mean_f1(shown: Shown, replies: Sequence[Reply]) -> float:
     rows = [answer_row("", "", question, reply) for (question, _), reply in zip(shown, replies, strict=True)]
     return sum(row.scores["f1_all"] or 0.0 for row in rows) / len(rows)
-
-
-def _recipe(settings: SynthesizeConfig, prompt: PromptConfig) -> Recipe:
-    return Recipe(
-        distractors=settings.distractors,
-        hard=settings.hard,
-        low=settings.low,
-        quote_words=settings.quote_words,
-        abstention=prompt.abstention,
-    )

@@ -94,15 +94,8 @@ def synthesize(
 
 
 def _plan(settings: SynthesizeConfig, prompt: PromptConfig, retrieve: RetrieveConfig) -> Plan:
-    recipe = Recipe(
-        distractors=settings.distractors,
-        hard=settings.hard,
-        low=settings.low,
-        quote_words=settings.quote_words,
-        abstention=prompt.abstention,
-    )
     return Plan(
-        recipe,
+        Recipe.of(settings, prompt.abstention),
         settings.oracle_share,
         settings.group,
         k=retrieve.k,

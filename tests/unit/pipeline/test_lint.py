@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ragraft.errors import InputError, WorkspaceError
+from ragraft.models import chat
 from ragraft.pipeline import lesson_table, open_session
 from ragraft.workspace import LINT, Folder
 
@@ -65,3 +67,20 @@ def test_a_row_that_is_no_lesson_is_named(make_site: MakeSite, bring: Bring) -> 
     edit(site, lambda row: row.pop("prompt"))
     with pytest.raises(WorkspaceError, match=r"lessons\.jsonl, row 1, is no lesson \('prompt'\); mend or remove it"):
         bring(site, last="train")
+
+
+def test_the_tokenizer_is_opened_once_for_all_methods(
+    make_site: MakeSite, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(train={"method": ["sft", "raft"]})
+    bring(site, last="synthesize")
+    opened: list[Path] = []
+    real = chat.load_tokenizer
+
+    def load(folder: Path) -> chat.ChatTokenizer:
+        opened.append(folder)
+        return real(folder)
+
+    monkeypatch.setattr(chat, "load_tokenizer", load)
+    lesson_table(open_session(site.file))
+    assert len(opened) == 1

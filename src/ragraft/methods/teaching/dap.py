@@ -6,20 +6,19 @@ Knows documents; asks no question.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ragraft.errors import InputError
+from ragraft.methods.deck import Deck
 from ragraft.methods.domain_words import DomainWords
 from ragraft.methods.hold_out import hold_out
-from ragraft.methods.instructions import Instruction
 from ragraft.methods.raft import Made
 from ragraft.methods.reading_data import load_reading
 from ragraft.methods.reading_texts import ReadingMaker, passages, titled
-from ragraft.methods.teaching.materials import Lot, Materials, general, plain_text
+from ragraft.methods.teaching.materials import Lot, Materials, general, in_copy, plain_text
 from ragraft.records import Document, ExamQuestion, Rejected
 
 LEAST = 10_000_000
@@ -103,33 +102,23 @@ def _raw(documents: Sequence[Document], count: Callable[[str], int], room: int) 
 
 
 class _Pool:
-    """The general instructions, drawn one after another; another copy gets others while there are any."""
+    """The general instructions as lessons; another copy gets others while there are any."""
 
     def __init__(self, materials: Materials, seed: int) -> None:
-        self._builder = materials.builder
-        self._rows: list[Instruction] = random.Random(f"{seed}|general").sample(
-            materials.instructions, len(materials.instructions)
-        )
-        self._next = 0
+        self._tokenizer = materials.builder.tokenizer
+        rows = [general(row, materials.builder) for row in materials.instructions]
+        self.rejected = [row for row in rows if isinstance(row, Rejected)]
+        self._deck = Deck([row for row in rows if isinstance(row, Made)], self._size, f"{seed}|general")
         self.tokens = 0
-        self.rejected: list[Rejected] = []
 
-    def take(self, tokens: int, copy: int) -> list[Made]:
-        """Lessons of so many tokens, or of all instructions once."""
-        taken: list[Made] = []
-        wanted = self.tokens + tokens
-        for _ in range(len(self._rows)):
-            if self.tokens >= wanted:
-                break
-            row = self._rows[self._next % len(self._rows)]
-            self._next += 1
-            lesson = general(row, self._builder, copy=copy)
-            if isinstance(lesson, Rejected):
-                self.rejected += [lesson] if lesson not in self.rejected else []
-                continue
-            taken.append(lesson)
-            self.tokens += self._builder.tokenizer.count_prompt(row.prompt) + self._builder.tokenizer.count(row.answer)
-        return taken
+    def take(self, tokens: float, copy: int) -> list[Made]:
+        """Lessons of so many tokens, or all of them once."""
+        taken = self._deck.take(tokens)
+        self.tokens += sum(map(self._size, taken))
+        return [in_copy(one, copy) for one in taken]
+
+    def _size(self, made: Made) -> int:
+        return self._tokenizer.count_prompt(made.lesson.prompt) + self._tokenizer.count(made.lesson.target)
 
 
 def _refuse_too_little(tokens: int, *, force: bool) -> None:

@@ -8,7 +8,7 @@ named, the base model's own answers; some on documents stand beside either. Know
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ragraft.methods.deck import Deck
@@ -18,7 +18,7 @@ from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made
 from ragraft.methods.teaching import raft
 from ragraft.methods.teaching.answers import answer_lesson
-from ragraft.methods.teaching.materials import Group, Lot, Materials, general
+from ragraft.methods.teaching.materials import Group, Lot, Materials, general, in_copy
 from ragraft.ports import Generator, Tokenizer
 from ragraft.records import ExamQuestion, Prompt, Rejected
 
@@ -48,8 +48,8 @@ def make(
     pool = _Pool(materials, settings, size, general_share * max(tokens, default=0))
     parts: dict[str, list[Made]] = {CONTEXT: list(context.made), DOMAIN: [], GENERAL: []}
     for copy, learned in enumerate(tokens):
-        parts[DOMAIN] += (_mixed_in(one, DOMAIN, copy) for one in domain.take(domain_share * learned))
-        parts[GENERAL] += (_mixed_in(one, GENERAL, copy) for one in pool.take(general_share * learned))
+        parts[DOMAIN] += (in_copy(one, copy, part=DOMAIN) for one in domain.take(domain_share * learned))
+        parts[GENERAL] += (in_copy(one, copy, part=GENERAL) for one in pool.take(general_share * learned))
     known = {row.id for row in context.rejected}
     rejected = [*context.rejected, *(row for row in refused if row.id not in known), *pool.rejected]
     mixed = _mix(parts, size, settings["ratio"])
@@ -133,10 +133,6 @@ def _closed_book(materials: Materials, questions: Sequence[ExamQuestion]) -> tup
     alone = Group((), "closed-book", 0)
     rows = [answer_lesson(one, (), kind="closed-book", group=alone, materials=materials) for one in questions]
     return [row for row in rows if isinstance(row, Made)], [row for row in rows if isinstance(row, Rejected)]
-
-
-def _mixed_in(made: Made, part: str, copy: int) -> Made:
-    return replace(made, lesson=replace(made.lesson, id=f"{made.lesson.id}.{copy}", copy=copy, part=part))
 
 
 def _mix(parts: Mapping[str, Sequence[Made]], size: _Size, ratio: Sequence[float]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Knows questions, passages and prompts; knows no folder, no setting's name and no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -198,7 +198,12 @@ def plain_text(name: str, text: str, *, copy: int = 0, group: str = "") -> Made:
     return Made(Lesson(name, "", "text", Prompt(()), text, group=group, copy=copy), (), 0, ())
 
 
-def general(instruction: Instruction, builder: PromptBuilder, *, copy: int = 0) -> Made | Rejected:
+def in_copy(made: Made, copy: int, *, part: str = "") -> Made:
+    """A lesson that was drawn for a copy, and perhaps is of a named part."""
+    return replace(made, lesson=replace(made.lesson, id=f"{made.lesson.id}.{copy}", copy=copy, part=part))
+
+
+def general(instruction: Instruction, builder: PromptBuilder) -> Made | Rejected:
     """A lesson of a general instruction, whole or not at all: only its answer is learned.
 
     What forgetting is measured on is never learned.
@@ -208,5 +213,4 @@ def general(instruction: Instruction, builder: PromptBuilder, *, copy: int = 0) 
     tokens = builder.tokenizer.count_prompt(instruction.prompt) + builder.tokenizer.count(instruction.answer) + 1
     if tokens > builder.max_tokens:
         return Rejected(instruction.id, "the instruction doesn't fit into prompt.max_tokens", f"{tokens} tokens")
-    name = f"{instruction.id}~{copy}"
-    return Made(Lesson(name, "", "general", instruction.prompt, instruction.answer, copy=copy), (), 0, ())
+    return Made(Lesson(f"{instruction.id}~0", "", "general", instruction.prompt, instruction.answer), (), 0, ())
