@@ -225,6 +225,7 @@ def _summary(cards: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any]:
     """Steps, tokens and minutes of all methods; the last one's loss."""
     last = cards[-1]
     loss = last["validation_loss"]
+    notes = "; ".join(note for card in cards if (note := card.get("note")))
     return {
         "method": method,
         "steps": sum(card["steps"] for card in cards),
@@ -232,4 +233,5 @@ def _summary(cards: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any]:
         "sharing": last["sharing"],
         "minutes": round(sum(card["seconds"] for card in cards) / 60, 1),
         "validation loss": None if loss is None else round(loss, 3),
+        **({"note": notes} if notes else {}),
     }

@@ -17,11 +17,12 @@ def main(arguments: list[str]) -> int:
     if os.environ.get("RAGRAFT_FOLLOW_STDIN"):
         threading.Thread(target=_end_with_parent, daemon=True).start()
     from ragraft.training.run import run_job
+    from ragraft.training.together import tell
 
     try:
         run_job(Path(arguments[0]))
     except RagraftError as error:
-        print(f"ragraft: {error}", file=sys.stderr)
+        tell(str(error))
         return 1
     except KeyboardInterrupt:
         return 130

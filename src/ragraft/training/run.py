@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 import warnings
@@ -90,6 +91,10 @@ def _train(folder: Path, job: Job, device: str) -> None:
     trees, held = (_read_trees(Path(place), tokenizer, job) for place in (job.lessons, job.validation))
     opened = open_for_tuning(job, starting_folder(folder, job), device, max(tree.depth for tree in [*trees, *held]))
     epochs, exam = _plan(trees, held, job, opened.reading)
+    notes = [note for note in (opened.reading.note, _unread(trees, job.epochs)) if note]
+    if is_first():
+        for note in notes:
+            print(f"ragraft: {note}", file=sys.stderr)
     steps = [step for epoch in epochs for step in epoch]
     resume = last_whole(folder)
     progress = Progress(folder, resume_step=step_of(resume))
@@ -106,7 +111,7 @@ def _train(folder: Path, job: Job, device: str) -> None:
             **kept,
             "trainable_parameters": sum(p.numel() for p in opened.network.parameters() if p.requires_grad),
             "reading": opened.reading.kind,
-            "note": opened.reading.note,
+            "note": "; ".join(notes),
             "steps": trainer.state.global_step,
             "tokens": progress.tokens,
             "seconds": round(progress.seconds_before + time.monotonic() - began, 1),
@@ -142,8 +147,6 @@ def _plan(
             "train.patience needs validation lessons, and there are none; give examine.shares.validation or "
             "synthesize.max_validation more, or leave train.patience out"
         )
-    if reading.note and is_first():
-        print(f"ragraft: {reading.note}", file=sys.stderr)
     pack = partial(
         pack_step,
         budget=job.pack_tokens if reading.packs else 1,
@@ -153,6 +156,18 @@ def _plan(
     )
     epochs = plan_epochs(trees, batch=job.batch, epochs=job.epochs, seed=job.seed)
     return [[pack(step) for step in epoch] for epoch in epochs], lay_out_step(pack(held), "token") if held else []
+
+
+def _unread(trees: Sequence[Tree], epochs: float) -> str:
+    """What is to be said of copies of the lessons that no epoch reads."""
+    copies = len({tree.copy for tree in trees})
+    left = copies - math.ceil(epochs)
+    if left <= 0:
+        return ""
+    return (
+        f"{left} of {copies} copies of the lessons are never read, since an epoch reads one; raise train.epochs, or "
+        "lower synthesize.copies"
+    )
 
 
 def _watch(progress: Progress, network: Any, job: Job, epochs: Sequence[Sequence[Step]], *, validate: Any) -> None:

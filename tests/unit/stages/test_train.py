@@ -279,3 +279,8 @@ def test_dap_tunes_all_of_a_small_model_and_adapters_of_a_large_one(
 def test_dap_of_all_parameters_goes_slower_the_larger_the_model(tmp_path: Path, parameters: int, rate: float) -> None:
     bring(tmp_path, Fakes(parameters=parameters), method="dap", tuning="full")
     assert Folder(tmp_path / "checkpoint" / "01-dap").read_json("job.json")["learning_rate"] == rate
+
+
+def test_what_a_process_notes_stands_in_the_summary(tmp_path: Path) -> None:
+    made = bring(tmp_path, Fakes(card={**CARD, "note": "1 of 2 copies of the lessons are never read"}))
+    assert made.folder.read_json("summary.json")["note"] == "1 of 2 copies of the lessons are never read"

@@ -318,3 +318,15 @@ def test_an_interrupted_program_says_130(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(run, "run_job", interrupted)
     assert main(["anywhere"]) == 130
+
+
+def test_copies_that_no_epoch_reads_are_told(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    told = (
+        "1 of 2 copies of the lessons are never read, since an epoch reads one; raise train.epochs, or lower "
+        "synthesize.copies"
+    )
+    for epochs, note in ((1.0, told), (1.5, ""), (2.0, "")):
+        folder = make_job(rows=4, copies=2, validation=0, epochs=epochs)
+        run_job(folder)
+        assert json.loads((folder / "checkpoint.json").read_text("utf-8"))["note"] == note
+        assert capsys.readouterr().err == (f"ragraft: {note}\n" if note else "")

@@ -16,7 +16,7 @@ class TransformersTrainer:
         environment = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
         several: tuple[str, ...] = ()
         if job.processes > 1:
-            several = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(job.processes))
+            several = ("-m", "ragraft.training.together", "--standalone", "--nproc_per_node", str(job.processes))
             # torchrun would set it, and say so at length; the job itself settles its threads.
             environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
         return Command((sys.executable, *several, "-m", "ragraft.training", str(job.folder)), environment)

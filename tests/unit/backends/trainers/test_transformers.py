@@ -19,7 +19,7 @@ def test_a_job_is_a_process_of_this_python(tmp_path: Path) -> None:
 def test_several_processes_are_torchruns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     command = TransformersTrainer().command(TrainJob(tmp_path, processes=3))
-    several = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3")
+    several = ("-m", "ragraft.training.together", "--standalone", "--nproc_per_node", "3")
     assert command.arguments == (sys.executable, *several, "-m", "ragraft.training", str(tmp_path))
     assert command.environment["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
