@@ -61,8 +61,8 @@ class Sources:
     """The lessons' counts.json."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """The checkpoint's card."""
-    metrics: Sequence[Mapping[str, Any]] = ()
-    """Rows of the training's metrics.jsonl."""
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Folder of a method, as in `01-raft` → rows of its metrics.jsonl."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What only the pipeline knows: name, created, passages, settings, and anything flat worth showing."""
     forgetting: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +108,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "lessons": dict(sources.lessons),
         "lint": dict(sources.lint),
         "training": dict(sources.training),
-        "loss": [dict(row) for row in sources.metrics],
+        "loss": {name: [dict(row) for row in rows] for name, rows in sources.metrics.items()},
         "examples": _examples(sources, opponent, examples),
         "settings": dict(facts.get("settings") or {}),
         "facts": {key: value for key, value in facts.items() if key not in _OWN_PLACE},

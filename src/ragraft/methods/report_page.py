@@ -37,6 +37,8 @@ from ragraft.methods.report_text import (
 )
 from ragraft.methods.text_fit import texts_sentences
 
+LOSS = "Training and validation loss of {} by step"
+
 
 def render_page(report: Mapping[str, Any]) -> str:
     """The page's HTML."""
@@ -52,6 +54,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         foretold=foretold_sentence(report) if report.get("diagnosis") else None,
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
         charts=_charts(report),
+        losses={name: LOSS.format(name.partition("-")[2]) for name in _losses(report)},
         dark=charts.DARK,
         tables=_tables(report),
         examples=[_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
@@ -72,7 +75,7 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
     makers: dict[str, tuple[list[dict[str, Any]], Callable[..., charts.Spec]]] = {
         "difference": (charts.difference_rows(report), partial(charts.difference_chart, report)),
         "grid": (charts.grid_rows(report), partial(charts.grid_chart, report)),
-        "loss": (charts.loss_rows(report["loss"]), partial(charts.loss_chart, report["loss"])),
+        **{name: (charts.loss_rows(rows), partial(charts.loss_chart, rows)) for name, rows in _losses(report).items()},
     }
     widths = (("wide", charts.WIDE), ("narrow", charts.NARROW))
     return {
@@ -80,6 +83,11 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
         for name, (rows, make) in makers.items()
         if rows
     }
+
+
+def _losses(report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The methods that recorded a loss, each with the rows that hold one."""
+    return {name: rows for name, rows in report["loss"].items() if charts.loss_rows(rows)}
 
 
 def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:

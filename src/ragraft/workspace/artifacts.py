@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -176,15 +177,16 @@ class LessonSet(Artifact):
 
     def _read(self, name: str) -> Iterator[Lesson]:
         """Lessons may have been edited by hand: raises WorkspaceError for a row that is none."""
-        for number, row in enumerate(self.folder.read_jsonl(name), start=1):
-            try:
-                lesson = lesson_from_json(row)
-            except (KeyError, TypeError) as error:
-                raise WorkspaceError(
-                    f"{self.folder.file(name)}, row {number}, is no lesson ({error}); mend or remove it, or make the "
-                    "lessons anew: ragraft run --from synthesize"
-                ) from None
-            yield lesson
+        with self.folder.existing(name).open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    lesson = lesson_from_json(json.loads(line))
+                except (KeyError, TypeError, AttributeError, ValueError) as error:
+                    raise WorkspaceError(
+                        f"{self.folder.file(name)}, row {number}, is no lesson ({error}); mend or remove it, or make "
+                        "the lessons anew: ragraft run --from synthesize"
+                    ) from None
+                yield lesson
 
     def counts(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("counts.json")
@@ -228,9 +230,9 @@ class Checkpoint(Artifact):
         """The card of the one method; of several, each under its folder's name."""
         return _one_or_each(self.cards())
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """The last method's."""
-        return list(Folder(self.final()).read_jsonl("metrics.jsonl"))
+    def metrics(self) -> dict[str, list[dict[str, Any]]]:
+        """Each method's metrics, by its folder's name."""
+        return {name: list(folder.read_jsonl("metrics.jsonl")) for name, folder in self.steps().items()}
 
 
 def _numbered(folder: Folder, inside: str) -> list[Path]:

@@ -49,7 +49,7 @@ def sources() -> Sources:
         ]},
         {"lessons": 8},
         {"base": "model", "seed": 0},
-        [{"step": 1, "epoch": 1.0, "loss": 2.0}],
+        {"01-raft": [{"step": 1, "epoch": 1.0, "loss": 2.0}]},
         {"name": "tiny", "created": "today", "model": "model", 
          "passages": {"p": {"title": "P", "text": "It is that."}}},
     )  # fmt: skip

@@ -170,9 +170,13 @@ def test_the_last_method_is_final(tmp_path: Path) -> None:
     assert list(made.steps()) == ["01-raft", "02-hybrid", "10-last"]
     for folder in list(made.steps().values())[:-1]:
         folder.write_json("checkpoint.json", {"steps": 1})
+        folder.write_jsonl("metrics.jsonl", [{"step": 9}])
     final.write_json("checkpoint.json", {"steps": 3})
     final.write_jsonl("metrics.jsonl", [{"step": 1}])
-    assert (made.card(), made.metrics()) == ({"steps": 3}, [{"step": 1}])
+    assert (made.card(), made.metrics()) == (
+        {"steps": 3},
+        {"01-raft": [{"step": 9}], "02-hybrid": [{"step": 9}], "10-last": [{"step": 1}]},
+    )
 
 
 @pytest.mark.parametrize("artifact", [Lessons(Folder(Path("nowhere"))), Checkpoint(Folder(Path("nowhere")))])
