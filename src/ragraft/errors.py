@@ -11,6 +11,9 @@ RagraftError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class RagraftError(Exception):
     """Anything a user can cause; printed as one sentence, exit 1. Bugs are not of this tree."""
@@ -38,3 +41,14 @@ class BackendError(RagraftError):
 
 class TrainingError(RagraftError):
     """The training process ended without a checkpoint."""
+
+
+def or_meant(name: str, known: Iterable[str]) -> str:
+    """How a sentence on an unknown name ends: with the known name that is nearly it, or else with all of them.
+
+    >>> or_meant("traim", ["index", "train"])
+    '; did you mean train?'
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names) or 'none'}"

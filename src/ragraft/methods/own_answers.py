@@ -23,6 +23,8 @@ ANSWER_TOKENS = 256
 BATCH = 16
 SHOWN = (1, 3)
 """Fewest and most passages that an instruction on documents shows."""
+LEARNED, KEPT = 32, 0.5
+"""About how many tokens are learned of a usable answer on passages, and the share of answers that are usable."""
 TRIED, USABLE = 64, 1 / 8
 """After so many answers, the share that must be of use; else the model can't do it, and is asked no more."""
 
@@ -46,6 +48,16 @@ class _Asked:
     id: str
     seed: Seed
     prompt: Prompt
+
+
+def number_of_seeds() -> int:
+    """How many answers `answer_seeds` asks for."""
+    return len(seeds_for("replay"))
+
+
+def number_on_passages(learned: float) -> int:
+    """About how many answers on passages bring so many learned tokens."""
+    return round(learned / (LEARNED * KEPT))
 
 
 def answer_seeds(base: Generator) -> Answered:

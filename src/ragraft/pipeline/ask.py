@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from ragraft.config import CONTEXTS
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.methods.answer import Reply, answer_from_index
-from ragraft.pipeline.runner import Session, changed_keys, made_otherwise
+from ragraft.pipeline.runner import Session, changes_told, made_otherwise
 from ragraft.pipeline.wiring import At, builder, retriever
 from ragraft.workspace import Checkpoint
+
+MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
 def _ask(session: Session, question: str, *, model: str | None) -> Asked:
     at = indexed(session)
     name = model or ("tuned" if "train" in at.made else "base")
-    if name not in ("base", "tuned"):
-        raise ConfigError(f"--model {name}: give base or tuned")
+    if name not in MODELS:
+        raise ConfigError(f"--model {name} is no model of a run{or_meant(name, MODELS)}")
     reply = answer_from_index(
         question,
         retriever=session.backends.retriever or retriever(at),
@@ -56,7 +58,7 @@ def indexed(session: Session) -> At:
     if made_otherwise(session, "index"):
         # Its vectors may be another model's: a question would be compared with what it cannot be compared with.
         raise WorkspaceError(
-            f"The index in {session.run.path} was made under other settings{_changes(session)}. "
+            f"The index in {session.run.path} was made under other settings{changes_told(session)}. "
             "Run: ragraft index, or take the change back"
         )
     return at
@@ -77,10 +79,5 @@ def notes_on(session: Session, name: str) -> tuple[str, ...]:
     if session.config.retrieve.retriever == CONTEXTS:
         notes += ("a question asked here carries no contexts: its passages are from ragraft's own index",)
     if name == "tuned" and made_otherwise(session, "train"):
-        notes += (f"this model was trained under other settings{_changes(session)}; ragraft run trains it anew",)
+        notes += (f"this model was trained under other settings{changes_told(session)}; ragraft run trains it anew",)
     return notes
-
-
-def _changes(session: Session) -> str:
-    changed = changed_keys(session)
-    return f" ({'; '.join(changed)})" if changed else ""

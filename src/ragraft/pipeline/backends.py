@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragraft.config import CONTEXTS, Config
-from ragraft.errors import BackendError, SourceError
+from ragraft.errors import BackendError, SourceError, or_meant
 from ragraft.pipeline.answers import Concurrently, KeptAnswers, Meter
 from ragraft.pipeline.passages import CheckedRetriever
 from ragraft.pipeline.streaming import Whole
@@ -263,7 +262,4 @@ def require(port: str, name: str, also: Sequence[str] = ()) -> None:
 
 
 def _unknown(port: str, name: str, also: Sequence[str]) -> BackendError:
-    known = sorted([*names(port), *also])
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none (is ragraft installed?)'}"
-    return BackendError(f"No backend {name} in ragraft.{port}; {hint}")
+    return BackendError(f"No backend {name} in ragraft.{port}{or_meant(name, sorted([*names(port), *also]))}")

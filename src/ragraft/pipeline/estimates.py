@@ -14,6 +14,7 @@ from typing import Any
 
 from ragraft.config import QuestionFiles, StepConfig
 from ragraft.methods import estimate as arithmetic
+from ragraft.methods import own_answers
 from ragraft.methods.estimate import Estimate, Pace, Work
 from ragraft.methods.forgetting import number_of_answers
 from ragraft.methods.probe import ANSWER_TOKENS
@@ -28,6 +29,8 @@ from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_js
 LONG = ("index", "diagnose", "train", "evaluate")
 LESSONS = "synthesize"
 """Long where the base model is asked; how fast it answers is learnt where most is asked, in evaluate."""
+TARGET_TOKENS = 40
+"""Learned tokens of a lesson, about."""
 DEFAULT_WIDTH = 384
 # Below this a measurement tells of opening files, not of the work.
 SHORTEST = 1.0
@@ -204,24 +207,38 @@ class Foresight:
         )
 
     def lesson_work(self) -> Work:
-        """What the base model is asked before lessons: a sample of what it knows, and reasonings where it writes them.
+        """What the base model is asked before lessons: a sample of what it knows, reasonings where it writes them, and
+        general instructions where a method learns its own answers.
 
         Nothing where others are asked, too, or more than can be foretold.
         """
         config, questions = self.at.config, self._lessons()
-        more = any(METHODS[name].asks_base for name in config.train.method) or "generate" in config.synthesize.made
         teacher = teacher_model(config)
-        if more or teacher not in (None, config.model):
+        if "generate" in config.synthesize.made or teacher not in (None, config.model):
             return Work(0)
+        seeds, documents = self._general_answers()
         room, chunk = config.prompt.answer_tokens, config.index.chunk_tokens
-        known, reasoned = (
+        parts = [
             arithmetic.evaluate_work(answers, shown=shown, chunk_tokens=chunk, answer_tokens=tokens, shots=0)
             for answers, shown, tokens in (
                 (min(probed(config), questions) * config.synthesize.probe_answers, 0.0, min(ANSWER_TOKENS, room)),
                 (questions if teacher else 0, 1.0, room),
+                (seeds, 0.0, own_answers.ANSWER_TOKENS),
+                (documents, sum(own_answers.SHOWN) / 2, own_answers.ANSWER_TOKENS),
             )
-        )
-        return Work(known.tokens + reasoned.tokens, known.written + reasoned.written, known.disk + reasoned.disk)
+        ]
+        tokens, written, disk = (sum(getattr(part, key) for part in parts) for key in ("tokens", "written", "disk"))
+        return Work(tokens, written, disk)
+
+    def _general_answers(self) -> tuple[int, int]:
+        """About how many general instructions the base model answers: bare ones, and ones on documents."""
+        config, hybrid = self.at.config, self.at.config.hybrid
+        context, _, general = hybrid.ratio
+        if not (general and any(METHODS[name].asks_base for name in config.train.method)):
+            return 0, 0
+        learned = self._lessons() * TARGET_TOKENS * general / context
+        seeds = 0 if config.instructions else own_answers.number_of_seeds()
+        return seeds, own_answers.number_on_passages(hybrid.with_documents * learned)
 
     def _base_is_kept(self) -> bool:
         """Whether finished scores, of this run or a sibling, hold the same questions to the same base."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ragraft.config import Config, load_config
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.checks import check_stage_inputs
 from ragraft.pipeline.estimates import Foresight
@@ -78,7 +78,7 @@ def run_table(
     """
     for name in (first, last):
         if name is not None and name not in ROWS:
-            raise ConfigError(f"{name} is no stage; stages: {', '.join(ROWS)}")
+            raise ConfigError(f"{name} is no stage{or_meant(name, ROWS)}")
     brought = _brought(first, last)
     forced = tuple(ROWS)[tuple(ROWS).index(first) :] if first else ()
     with disk_faults_told(session.run.path), session.run.locked():
@@ -209,6 +209,12 @@ def changed_keys(session: Session) -> list[str]:
         return [f"not known: {saved.file(CONFIG)} is damaged"]
     now = flat_settings(session.config.model_dump(mode="json"))
     return [f"{key}: {before.get(key)} → {now[key]}" for key in now if before.get(key) != now[key]]
+
+
+def changes_told(session: Session) -> str:
+    """The changed keys in brackets, as a sentence goes on after `other settings`; empty where there are none."""
+    changed = changed_keys(session)
+    return f" ({'; '.join(changed)})" if changed else ""
 
 
 def made_otherwise(session: Session, name: str) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ragraft.methods.own_answers import ANSWER_TOKENS
+from ragraft.methods.seeds import seeds_for
 from ragraft.pipeline import ROWS, open_session
 from ragraft.pipeline.estimates import LESSONS, LONG, Foresight, Plan
 from ragraft.pipeline.rates import RATES
@@ -119,7 +121,6 @@ def test_asking_the_base_what_it_knows_is_expected_at_the_pace_of_the_exam(make_
     free = "prompt.grounded_only=false"
     assert foresight(site).plan(LESSONS) is None
     assert foresight(site, free, "train.method=sft").plan(LESSONS) is None, "nothing depends on it"
-    assert foresight(site, free, "train.method=hybrid").plan(LESSONS) is None, "hybrid asks more than can be foretold"
     few, all_train = (plan(foresight(site, f"synthesize.probe={size}"), LESSONS) for size in (5, 200))
     assert all_train.work.written == round(0.5 * 36) / 5 * few.work.written
     assert plan(foresight(site, free), LESSONS).work == all_train.work
@@ -154,3 +155,16 @@ def test_disk_follows_what_is_trained(make_site: MakeSite) -> None:
     whole = plan(foresight(site, "train.tuning=full"), "train").expected
     assert large.disk == 2 * small.disk
     assert whole.disk > large.disk
+
+
+def test_what_hybrid_asks_the_base_model_is_foretold(make_site: MakeSite) -> None:
+    site = make_site()
+    hybrid = plan(foresight(site, "train.method=hybrid"), LESSONS)
+    named = plan(foresight(site, "train.method=hybrid", "instructions=chats.jsonl"), LESSONS)
+    seeds = len(seeds_for("replay"))
+    assert hybrid.work.written - named.work.written == seeds * ANSWER_TOKENS // 2
+    assert named.work.written > 0
+    less = plan(foresight(site, "train.method=hybrid", "hybrid.with_documents=0.1"), LESSONS)
+    assert less.expected.seconds < hybrid.expected.seconds
+    for nothing in ("train.method=raft", "hybrid.ratio=[60, 40, 0]"):
+        assert foresight(site, "train.method=hybrid", nothing).plan(LESSONS) is None

@@ -180,8 +180,7 @@ def test_until_stops_and_the_next_run_goes_on(make_site: MakeSite, bring: Bring)
 
 @pytest.mark.parametrize("names", [{"first": "traim"}, {"last": "traim"}])
 def test_an_unknown_stage_is_named(make_site: MakeSite, bring: Bring, names: dict[str, str]) -> None:
-    known = "ingest, index, examine, diagnose, synthesize, train, evaluate, report"
-    with pytest.raises(ConfigError, match=rf"^traim is no stage; stages: {known}$"):
+    with pytest.raises(ConfigError, match=r"^traim is no stage; did you mean train\?$"):
         bring(make_site(), **names)
 
 
