@@ -7,6 +7,8 @@ import os
 
 import httpx2
 
+from ragraft.errors import BackendError
+
 BUSY = 429
 BROKEN = 500
 
@@ -18,7 +20,9 @@ def hush_retries() -> None:
 
 def bearer(name: str) -> dict[str, str]:
     """The header with the secret in this environment variable, which is read at each use and kept nowhere."""
-    secret = os.environ.get(name)
+    secret = os.environ.get(name, "").strip()
+    if not (secret.isascii() and secret.isprintable()):  # httpx2 would repeat it in its own words
+        raise BackendError(f"{name} holds signs that no header can carry; put the bare key or token into it")
     return {"Authorization": f"Bearer {secret}"} if secret else {}
 
 

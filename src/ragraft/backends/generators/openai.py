@@ -144,7 +144,7 @@ def _hint(status: int) -> str:
 
 
 def _line(text: str, longest: int) -> str:
-    key = os.environ.get(KEY)
+    key = os.environ.get(KEY, "").strip()
     told = " ".join((text.replace(key, "…") if key else text).split())
     return told if len(told) <= longest else f"{told[: longest - 1]}…"
 

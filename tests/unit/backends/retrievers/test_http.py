@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
 import pytest
 import stamina
 
-from ragraft.backends.retrievers.http import ATTEMPTS, BATCH, TOKEN, HttpRetriever
+from ragraft.backends.retrievers.http import ATTEMPTS, BATCH, HttpRetriever
 from ragraft.errors import BackendError
 from ragraft.records import Passage
 
@@ -68,61 +65,23 @@ def test_questions_go_in_batches_and_k_is_kept() -> None:
     assert [[passage.text for passage in passages] for passages in found] == [[text] * 2 for text in questions]
 
 
-def test_the_token_is_sent_and_told_nobody(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    seen: list[str | None] = []
-
-    def serve(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request.headers.get("Authorization"))
-        return httpx2.Response(500)
-
-    caplog.set_level(logging.DEBUG)
-    retriever = over(serve)
-    monkeypatch.setenv(TOKEN, "s3cret")
-    told = sentence(retriever)
-    monkeypatch.delenv(TOKEN)
-    sentence(retriever)
-    assert seen == ["Bearer s3cret"] * ATTEMPTS + [None] * ATTEMPTS
-    assert "s3cret" not in told + caplog.text + repr(vars(retriever))
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_may_pass_is_asked_again(status: int) -> None:
-    answers = iter([httpx2.Response(status), httpx2.Response(200, json={"passages": [[ROW]]})])
-    assert len(over(lambda request: next(answers)).retrieve(["one?"], 2)[0]) == 1
-
-
 @pytest.mark.parametrize(
-    ("status", "times", "told"),
+    ("status", "told"),
     [
-        (500, ATTEMPTS, "answered 500 Internal Server Error; see its own log, then run again"),
-        (401, 1, "answered 401 Unauthorized; put its token into RAGRAFT_RETRIEVER_TOKEN"),
-        (404, 1, "answered 404 Not Found; correct retrieve.url"),
-        (405, 1, "answered 405 Method Not Allowed; correct retrieve.url, it must take POST"),
-        (307, 1, "answered 307 Temporary Redirect; see its own log"),
+        (401, "answered 401 Unauthorized; put its token into RAGRAFT_RETRIEVER_TOKEN"),
+        (404, "answered 404 Not Found; correct retrieve.url"),
+        (405, "answered 405 Method Not Allowed; correct retrieve.url, it must take POST"),
     ],
 )
-def test_a_bad_status_is_one_sentence(status: int, times: int, told: str) -> None:
+def test_a_bad_status_is_one_sentence(status: int, told: str) -> None:
     asked = []
 
     def serve(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
-        return httpx2.Response(status, headers={"Location": "http://elsewhere.test"} if status == 307 else {})
+        return httpx2.Response(status)
 
     assert sentence(over(serve)) == f"{URL} {told}"
-    assert len(asked) == times
-
-
-def test_no_answer_is_one_sentence() -> None:
-    asked = []
-
-    def refuse(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request)
-        raise httpx2.ConnectError("Connection refused")
-
-    assert sentence(over(refuse)) == (
-        f"No answer from {URL} (Connection refused); start your retriever or correct retrieve.url, then run again"
-    )
-    assert len(asked) == ATTEMPTS
+    assert len(asked) == 1
 
 
 END = "; docs/using.md says what ragraft expects"
@@ -148,37 +107,6 @@ def test_a_wrong_shape_is_one_sentence(data: Any, told: str) -> None:
     assert sentence(answering(data)) == f"The answer of {URL} {told}{END}"
 
 
-def test_what_is_no_json_and_no_unicode_is_one_sentence() -> None:
-    page = over(lambda request: httpx2.Response(200, text="<html>\n  Welcome"))
-    assert sentence(page) == f"The answer of {URL} is no JSON (it begins “<html> Welcome”){END}"
+def test_half_a_character_is_one_sentence() -> None:
     half = over(lambda request: httpx2.Response(200, text='{"passages": [[{"id": "a", "text": "\\ud800"}]]}'))
     assert sentence(half) == f"The answer of {URL} holds a passage 1 of question 1 whose text is no text{END}"
-
-
-class Server(BaseHTTPRequestHandler):
-    """A small retriever over real sockets."""
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps({"passages": [[{**ROW, "text": text}] for text in asked["questions"]]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_real_server_answers_until_it_is_gone() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    retriever = HttpRetriever(f"http://127.0.0.1:{server.server_port}/find")
-    try:
-        found = retriever.retrieve(["one?", "two?"], 3)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert [[passage.text for passage in passages] for passages in found] == [["one?"], ["two?"]]
-    assert sentence(retriever).startswith(f"No answer from http://127.0.0.1:{server.server_port}/find (")
