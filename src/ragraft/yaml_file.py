@@ -101,6 +101,9 @@ def told(fault: Mapping[str, Any]) -> str:
         return f"write letters, digits, dots, hyphens and underscores, a letter or digit first (got {given})"
     words = {
         "tuple_type": "must be a list",
+        "list_type": "must be a list",
+        "dict_type": "must be a section, with its keys on lines below it",
+        "too_short": f"must hold at least {context.get('min_length')}",
         "path_type": "must be a path",
         "model_type": "must be a section, with its keys on lines below it",
         "string_type": "must be a text",
@@ -115,7 +118,10 @@ def told(fault: Mapping[str, Any]) -> str:
         "literal_error": f"must be {context.get('expected')}",
     }
     message = words.get(kind) or str(fault["msg"]).removeprefix("Value error, ").replace("Input should", "must")
-    return f"{message[0].lower()}{message[1:]} (got {given})"
+    message = f"{message[0].lower()}{message[1:]}"
+    # A whole section would be longer than the sentence on it.
+    whole = kind == "value_error" and isinstance(fault["input"], Mapping)
+    return message if whole else f"{message} (got {given})"
 
 
 def _reason(error: yaml.YAMLError) -> str:

@@ -131,7 +131,7 @@ def test_help_loads_nothing_heavy() -> None:
     [
         (("run", "none.yaml"), "No none.yaml. Write one with: ragraft new DIR"),
         (("status",), "No ragraft.yaml. Write one with: ragraft new DIR"),
-        (("run", "site/ragraft.yaml", "--from", "traim"), "traim is no stage; stages: "),
+        (("run", "site/ragraft.yaml", "--from", "traim"), "traim is no stage; did you mean train?"),
         (("run", "site/ragraft.yaml", "--set", "train.epoch=3"), "site/ragraft.yaml has 1 fault: train.epoch: unknown"),
         (("show", "corpus", "--file", "site/ragraft.yaml"), "No corpus in "),
         (("ask", "who?", "--file", "site/ragraft.yaml"), "No index in "),
@@ -316,7 +316,7 @@ def test_show_prints_every_artifact(ragraft_: Ragraft, make_site: MakeSite, fake
     assert "few-shot base" in table.out
     unknown = ragraft_("show", "scared", "--file", site.file)
     assert unknown.code == 1
-    assert unknown.err.startswith("ragraft: scared is no artifact; known: corpus, ")
+    assert unknown.err.startswith("ragraft: scared is no artifact; did you mean scores?")
 
 
 def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(
@@ -360,7 +360,7 @@ def test_export_refuses_a_folder_that_holds_something(
     unknown = ragraft_("export", tmp_path / "out", "--to", "gguf", "--file", site.file)
     assert (unknown.code, unknown.err) == (
         1,
-        "ragraft: --to gguf: known: merged, chat, prompt-completion, axolotl, llama-factory\n",
+        "ragraft: --to gguf is no form to export; known: merged, chat, prompt-completion, axolotl, llama-factory\n",
     )
 
 

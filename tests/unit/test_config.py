@@ -103,7 +103,7 @@ index: {chunk_tokens: 4}
         "documents: missing",
         "questions.exam: missing",
         "questions.exm: unknown",
-        "examine.shares: the four shares add up to 1.250, not 1 (got {'train': 0.9})",
+        "examine.shares: the four shares add up to 1.250, not 1",
         "retreive: unknown",
         "did you mean retrieve?",
         "train.epoch: unknown",
@@ -111,18 +111,21 @@ index: {chunk_tokens: 4}
         "evaluate.contexts.0: must be 'none', 'retrieved' or 'oracle' (got 'closed')",
         "index.chunk_tokens: must be greater than or equal to 16 (got 4)",
     }
-    assert "synthesize: distractors: 3 to 1 is not a range" in message
+    assert "synthesize.distractors: 3 to 1 is not a range" in message
 
 
 @pytest.mark.parametrize(
     ("section", "sentence"),
     [
         ("synthesize: {hard: 0.8, low: 0.4}", "synthesize: hard and low add up to more than 1"),
-        ("synthesize: {distractors: [-1, 2]}", "synthesize: distractors: -1 to 2 is not a range"),
+        ("synthesize: {distractors: [-1, 2]}", "synthesize.distractors: -1 to 2 is not a range"),
         (
             "train: {patience: 1, average: 0.9}",
             "train: patience keeps the best epoch's weights and average their mean; set one of them",
         ),
+        ("synthesize: {distractors: [1]}", "synthesize.distractors: must hold two numbers, the fewest and the most"),
+        ("hybrid: {ratio: [60, 40]}", "hybrid.ratio: must hold three numbers, for raft's lessons, questions without"),
+        ("retrieve: {url: 'http://a.test'}", "retrieve.retriever: http and url go together"),
         ("train: {average: 1.0}", "train.average: must be less than 1"),
         ("train: {pack_tokens: 3}", "train.pack_tokens: must be greater than or equal to 16"),
         ("train: {micro_batch: 2}", "train.micro_batch: unknown"),

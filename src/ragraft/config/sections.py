@@ -8,13 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
     """Settings of one stage; unknown keys are faults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The names; raises ValueError where there is none, or one stands twice."""
+    if not value:
+        raise ValueError("must hold at least one")
+    twice = sorted({name for name in value if value.count(name) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} stands twice")
+    return value
 
 
 class EndpointConfig(Section):
@@ -169,6 +179,17 @@ class TeacherConfig(Section):
     """Most words of a reasoning, beside what it quotes."""
 
 
+def _holding(number: int, what: str) -> BeforeValidator:
+    """Refuses a list of another length, saying what belongs into it."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) != number:
+            raise ValueError(f"must hold {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
 QuestionSource = Literal["given", "mine", "generate"]
 Share = Annotated[float, Field(ge=0)]
 
@@ -196,7 +217,7 @@ class SynthesizeConfig(Section):
     reasoning: Literal["none", "teacher"] = "none"
     """Whether a teacher writes, below the answer, why the document gives it; what doesn't hold stays a bare quote."""
     teacher: TeacherConfig = TeacherConfig()
-    distractors: tuple[int, int] = (1, 3)
+    distractors: Annotated[tuple[int, int], _holding(2, "two numbers, the fewest and the most")] = (1, 3)
     """Fewest and most distractors beside the oracle, drawn uniformly."""
     hard: float = Field(0.5, ge=0, le=1)
     """Share of distractors from the retriever's top ranks."""
@@ -223,10 +244,7 @@ class SynthesizeConfig(Section):
     @field_validator("questions")
     @classmethod
     def _given_first(cls, value: tuple[QuestionSource, ...]) -> tuple[QuestionSource, ...]:
-        if not value:
-            raise ValueError("must hold at least one of given, mine and generate")
-        if len(set(value)) < len(value):
-            raise ValueError(f"{', '.join(value)}: one stands twice")
+        each_once(value)
         if "given" in value[1:]:
             raise ValueError("given stands first: made questions fill up what it leaves")
         return value
@@ -265,8 +283,11 @@ class DapConfig(Section):
     """Seed of the documents kept out, and of every draw."""
 
 
+RATIO = "three numbers, for raft's lessons, questions without documents, and general instructions"
+
+
 class HybridConfig(Section):
-    ratio: tuple[Share, Share, Share] = (60, 15, 25)
+    ratio: Annotated[tuple[Share, Share, Share], _holding(3, RATIO)] = (60, 15, 25)
     """Learned tokens of raft's lessons, of questions without documents, and of general instructions, in any unit."""
     with_documents: float = Field(0.3, ge=0, le=1)
     """Share of the general instructions that are on documents, answered by the base model."""
@@ -309,12 +330,7 @@ class EvaluateConfig(Section):
     @field_validator("models", "contexts")
     @classmethod
     def _some_each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("must hold at least one")
-        twice = sorted({name for name in value if value.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} stands twice")
-        return value
+        return each_once(value)
 
 
 class DiagnoseConfig(Section):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from ragraft.config.sections import Section
+from ragraft.config.sections import Section, each_once
 
 MethodName = Literal["sft", "rag-sft", "raft", "dap", "hybrid"]
 OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -141,12 +141,7 @@ class TrainConfig(StepConfig):
     @field_validator("method")
     @classmethod
     def _some_each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
-            raise ValueError("must name at least one")
-        twice = sorted({name for name in value if value.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} stands twice")
-        return value
+        return each_once(value)
 
     @model_validator(mode="after")
     def _one_end_each(self) -> TrainConfig:

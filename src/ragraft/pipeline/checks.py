@@ -10,8 +10,9 @@ from ragraft.errors import BackendError, ConfigError, InputError, SourceError
 from ragraft.methods.costs import load_machines
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.reading_data import load_reading
 from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
-from ragraft.pipeline.general import asks_base, read_general, teacher_model
+from ragraft.pipeline.general import asks_base, fetch_general, read_general, teacher_model
 from ragraft.pipeline.table import questions_of
 from ragraft.pipeline.texts import read_general_text
 from ragraft.workspace import Exam
@@ -37,6 +38,8 @@ def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tup
                 identify()
     if "synthesize" in stages:
         _check_writer(config, backends, fetch=fetch)
+        if fetch:
+            fetch_general(config)
 
 
 def _check_writer(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
@@ -81,6 +84,11 @@ def _questions(config: Config) -> None:
 def _general(config: Config) -> None:
     if config.instructions is None or not config.instructions.startswith("hf:"):
         read_general(config)
+
+
+def _reading(config: Config) -> None:
+    if "dap" in config.train.method and config.dap.form == "reading":
+        load_reading(config.dap.language)
 
 
 def _scores(config: Config) -> None:
@@ -146,6 +154,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
     ),
     "synthesize": (
         _general,
+        _reading,
         _named("generators", lambda config: config.evaluate.generator if _asks_base(config) else None),
     ),
     "train": (

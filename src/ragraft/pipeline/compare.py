@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.methods.comparison import Scored, compare_runs
 from ragraft.methods.comparison_page import comparison_notes, comparison_tables, render_comparison
 from ragraft.methods.report_table import Table
@@ -63,9 +62,7 @@ def scored_run(runs: Path, name: str) -> Scored:
     """A run's answers, with the exam and the method that they rest on."""
     known = runs_in(runs)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
-        raise ConfigError(f"No run {name} in {runs}; {hint}")
+        raise ConfigError(f"No run {name} in {runs}{or_meant(name, known)}")
     run = Run(runs, name)
     scores = run.current(_place("evaluate"))
     manifest = scores.manifest() if scores else None

@@ -11,10 +11,10 @@ import yaml
 
 from ragraft.config import StepConfig
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.methods import peer_files
 from ragraft.methods.peer_files import Pair, Recipe
-from ragraft.pipeline.runner import Session
+from ragraft.pipeline.runner import Session, changes_told, made_otherwise
 from ragraft.records import Lesson, to_json
 from ragraft.workspace import Checkpoint, Folder, Lessons, LessonSet
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 KINDS = ("merged", "chat", "prompt-completion", "axolotl", "llama-factory")
 FILES = ("lessons.jsonl", "validation.jsonl")
+MIXED = (
+    "hybrid's mix in every step: ragraft's train.batch counts the lessons with documents, and the other parts are "
+    "dealt over those steps by learned tokens; here all rows count alike and fall as they are shuffled"
+)
 ONCE = "documents that lessons share are read anew for each of them, and an epoch takes all copies of a question"
 
 
@@ -37,7 +41,7 @@ class Exported:
 def export(session: Session, kind: str, target: Path) -> Exported:
     """`merged`: base and adapter as one plain model folder for transformers. The others: the lessons."""
     if kind not in KINDS:
-        raise ConfigError(f"--to {kind}: known: {', '.join(KINDS)}")
+        raise ConfigError(f"--to {kind} is no form to export{or_meant(kind, KINDS)}")
     made = session.at().made
     needed, what = ("train", "tuned model") if kind == "merged" else ("synthesize", "lessons")
     if needed not in made:
@@ -45,16 +49,22 @@ def export(session: Session, kind: str, target: Path) -> Exported:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target} is not empty; give a new folder")
     with disk_faults_told(target):
-        if kind != "merged":
-            return _export_lessons(session, Lessons(made["synthesize"]).steps(), kind, target)
-        from ragraft.models.load import save_merged
+        if kind == "merged":
+            from ragraft.models.load import save_merged
 
-        save_merged(str(Checkpoint(made["train"]).final()), target)
-    return Exported(target)
+            save_merged(str(Checkpoint(made["train"]).final()), target)
+            exported = Exported(target)
+        else:
+            exported = _export_lessons(session, Lessons(made["synthesize"]).steps(), kind, target)
+    if made_otherwise(session, needed):
+        told = f"made under other settings{changes_told(session)}; ragraft run makes what is there now anew"
+        exported = Exported(exported.folder, (*exported.notes, told))
+    return exported
 
 
 def _export_lessons(session: Session, steps: Mapping[str, LessonSet], kind: str, target: Path) -> Exported:
     """A folder a method where there are several."""
+    _refuse_other_methods(session, steps)
     notes: list[str] = []
     chain = session.config.train.chain().values()
     for (name, lessons), settings in zip(steps.items(), chain, strict=True):
@@ -66,6 +76,15 @@ def _export_lessons(session: Session, steps: Mapping[str, LessonSet], kind: str,
     return Exported(target, tuple(notes))
 
 
+def _refuse_other_methods(session: Session, steps: Mapping[str, LessonSet]) -> None:
+    made, named = ([name.partition("-")[2] for name in steps], list(session.config.train.method))
+    if made != named:
+        raise WorkspaceError(
+            f"The lessons in {session.run.path} are of {', '.join(made)}, and train.method is {', '.join(named)}. "
+            "Run: ragraft synthesize, or take the change back"
+        )
+
+
 def _chat(session: Session, lessons: LessonSet, settings: StepConfig, out: Folder) -> list[str]:
     texts = 0
     for file, rows in _read(lessons):
@@ -75,7 +94,7 @@ def _chat(session: Session, lessons: LessonSet, settings: StepConfig, out: Folde
         if len(asking) < len(rows):
             out.write_jsonl(f"texts-{file}", ({"text": one.target} for one in rows if not one.prompt.messages))
     aside = [f"{texts} plain texts have no turns and stand in texts-*.jsonl"] if texts else []
-    return [f"not carried: settings; {ONCE}", *aside]
+    return [f"not carried: settings; {ONCE}", *_mixed(lessons), *aside]
 
 
 def _prompt_completion(session: Session, lessons: LessonSet, settings: StepConfig, out: Folder) -> list[str]:
@@ -89,6 +108,7 @@ def _prompt_completion(session: Session, lessons: LessonSet, settings: StepConfi
         )
     return [
         f"not carried: settings; {ONCE}",
+        *_mixed(lessons),
         *_inexact(lessons, tokenizer, "TRL", together=True),
         *_ended(lessons, "TRL"),
     ]
@@ -100,7 +120,7 @@ def _axolotl(session: Session, lessons: LessonSet, settings: StepConfig, out: Fo
         out.write_jsonl(file, (peer_files.segment_row(_pair(lesson, tokenizer)) for lesson in rows))
     config = peer_files.axolotl_config(_recipe(session, lessons, settings), validates=bool(lessons.validation()))
     _write_yaml(out, "axolotl.yaml", config, "axolotl train axolotl.yaml")
-    return [f"not carried: {ONCE}", *_inexact(lessons, tokenizer, "Axolotl")]
+    return [f"not carried: {ONCE}", *_mixed(lessons), *_inexact(lessons, tokenizer, "Axolotl")]
 
 
 def _llamafactory(session: Session, lessons: LessonSet, settings: StepConfig, out: Folder) -> list[str]:
@@ -112,7 +132,7 @@ def _llamafactory(session: Session, lessons: LessonSet, settings: StepConfig, ou
     out.write_json("dataset_info.json", peer_files.dataset_info(names))
     config = peer_files.llamafactory_config(_recipe(session, lessons, settings), validates=validates)
     _write_yaml(out, "llamafactory.yaml", config, "llamafactory-cli train llamafactory.yaml")
-    return [f"not carried: {ONCE}", *_inexact(lessons, tokenizer, "LLaMA-Factory")]
+    return [f"not carried: {ONCE}", *_mixed(lessons), *_inexact(lessons, tokenizer, "LLaMA-Factory")]
 
 
 _WRITERS: Mapping[str, Callable[[Session, LessonSet, StepConfig, Folder], list[str]]] = {
@@ -155,6 +175,10 @@ def _inexact(lessons: LessonSet, tokenizer: ChatTokenizer, peer: str, *, togethe
     count = sum(map(differs, lessons.train()))
     why = "a control token's text in them, or a token that reaches over the answer's beginning"
     return [f"{peer} reads {count} lessons as other tokens than ragraft ({why})"] if count else []
+
+
+def _mixed(lessons: LessonSet) -> list[str]:
+    return [f"not carried: {MIXED}"] if any(lesson.part for lesson in lessons.train()) else []
 
 
 def _ended(lessons: LessonSet, peer: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragraft.config import Config
-from ragraft.errors import InputError
+from ragraft.errors import InputError, SourceError
 from ragraft.methods.instructions import Instruction, instruction_from_row, read_instructions
 from ragraft.methods.teaching.table import METHODS, probe_size
 from ragraft.workspace import hash_file
@@ -43,6 +43,18 @@ def read_general(config: Config) -> list[Instruction]:
     if not found:
         raise InputError(f"instructions: {source} holds no instruction; name another source")
     return found
+
+
+def fetch_general(config: Config) -> None:
+    """Fetch the hub's set that the chain mixes in, where it is not here yet; raises SourceError where that fails."""
+    source = config.instructions
+    if source and source.startswith("hf:") and uses_instructions(config):
+        from ragraft.models.sources import resolve_rows
+
+        try:
+            resolve_rows(source)
+        except SourceError as error:
+            raise SourceError(f"instructions: {error}") from None
 
 
 def general_identity(config: Config) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.table import TABLE
 from ragraft.records import to_json
@@ -17,7 +17,7 @@ SHOWN = ("corpus", "index", "exam", "diagnosis", "lessons", "checkpoint", "score
 def show(session: Session, artifact: str, limit: int) -> Any:
     """The artifact's first `limit` rows, or its one card. Raises ConfigError for an unknown name."""
     if artifact not in SHOWN:
-        raise ConfigError(f"{artifact} is no artifact; known: {', '.join(SHOWN)}")
+        raise ConfigError(f"{artifact} is no artifact{or_meant(artifact, SHOWN)}")
     stage = TABLE[SHOWN.index(artifact)]
     folder = session.run.current(stage.place)
     if folder is None:

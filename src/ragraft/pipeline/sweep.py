@@ -13,7 +13,7 @@ from typing import Any
 
 from ragraft.config import SweepConfig, load_sweep
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError
+from ragraft.errors import ConfigError, or_meant
 from ragraft.methods.comparison import Scored, compare_runs
 from ragraft.methods.report_table import Table
 from ragraft.methods.scorecard import METRICS
@@ -52,9 +52,9 @@ def sweep(file: Path, tell: Callable[[str, int, int], Tell]) -> Swept:
     metrics = [*METRICS, "abstention_f1"]
     if settings.metric not in metrics:
         raise ConfigError(
-            f"{file}: metric: {settings.metric} is no figure of the scorecard; known: {', '.join(metrics)}"
+            f"{file}: metric: {settings.metric} is no figure of the scorecard{or_meant(settings.metric, metrics)}"
         )
-    cells = [_cell(settings, values) for values in settings.cells()]
+    cells = [_cell(file, settings, values) for values in settings.cells()]
     runs = cells[0].session.run.runs
     place = Folder(runs / SWEPT / file.stem)
     with disk_faults_told(place.path):
@@ -80,12 +80,16 @@ def sweep(file: Path, tell: Callable[[str, int, int], Tell]) -> Swept:
     return Swept(data, sweep_table(rows, settings.metric, settings.side), notes, place.file("sweep.json"))
 
 
-def _cell(settings: SweepConfig, values: Mapping[str, Any]) -> Cell:
+def _cell(file: Path, settings: SweepConfig, values: Mapping[str, Any]) -> Cell:
     label = ", ".join(f"{key}={_told(value)}" for key, value in values.items())
     overrides = [f"{key}={json.dumps(value)}" for key, value in values.items()]
     base = open_session(settings.base).config.name
     # A readable name could be too long for a folder; the table says which is which.
-    return Cell(label, open_session(settings.base, overrides, f"{base}-{hash_json(dict(values))[:8]}"))
+    name = f"{base}-{hash_json(dict(values))[:8]}"
+    try:
+        return Cell(label, open_session(settings.base, overrides, name))
+    except ConfigError as error:  # the base by itself is right
+        raise ConfigError(f"{file}: the cell {label}: {error}") from None
 
 
 def _told(value: Any) -> str:

@@ -33,7 +33,7 @@ def test_every_combination_is_a_cell(tmp_path: Path) -> None:
         ("grid: {}", "grid: "),
         ("grid: {train.epochs: []}", "grid.train.epochs: "),
         ("grid: {train.epochs: 3}", "grid.train.epochs: "),
-        ("grid: {train.epochs: [1, 2, 1]}", "grid: train.epochs: a value stands twice"),
+        ("grid: {train.epochs: [1, 2, 1]}", "grid.train.epochs: a value stands twice"),
         ("grid: {name: [a, b]}", "grid: cells get their own names; leave name out"),
         ("grid: {a.b: [1]}\nsides: exam", "sides: unknown; did you mean side?"),
         ("grid: {a.b: [1]}\nside: train", "side: must be 'validation' or 'exam'"),

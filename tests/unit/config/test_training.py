@@ -35,7 +35,7 @@ def test_one_method_or_a_list_in_order(tmp_path: Path) -> None:
     ("override", "sentence"),
     [
         ("train.method=dpo", "train.method.0: must be 'sft', 'rag-sft'"),
-        ("train.method=[]", "train.method: must name at least one"),
+        ("train.method=[]", "train.method: must hold at least one"),
         ("train.method=[raft, sft, raft]", "train.method: raft stands twice"),
         ("train.method=7", "train.method.0: must be 'sft', 'rag-sft'"),
         ("train.steps={rft: {}}", "train.steps.rft: must be 'sft', 'rag-sft'"),
@@ -44,7 +44,7 @@ def test_one_method_or_a_list_in_order(tmp_path: Path) -> None:
         ("train.steps={sft: {epochs: 0}}", "train.steps.sft.epochs: must be greater than 0"),
         ("train.steps={sft: 3}", "train.steps.sft: must be a section"),
         ("train.steps=[sft]", "train.steps: "),
-        ("train={patience: 1, steps: {raft: {average: 0.9}}}", "train: steps.raft: patience keeps the best epoch's"),
+        ("train={patience: 1, steps: {raft: {average: 0.9}}}", "train.steps.raft: patience keeps the best epoch's"),
     ],
 )
 def test_one_fault_is_one_sentence(tmp_path: Path, override: str, sentence: str) -> None:

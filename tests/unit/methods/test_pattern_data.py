@@ -24,5 +24,7 @@ def test_every_language_has_whole_patterns(language: str) -> None:
 
 
 def test_an_unknown_language_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match=r"^No question patterns for xx; known: en; or use --by model$"):
+    with pytest.raises(
+        ConfigError, match=r"^No question patterns for xx; known: en; in others a model can write questions$"
+    ):
         load_patterns("xx")

@@ -39,8 +39,8 @@ def test_runs_of_a_workspace_in_one_table(sites: Site, tmp_path: Path, bring: Br
 
 FAULTS = {
     ("lights", "chian"): (ConfigError, r"No run chian in .*runs; did you mean chain\?"),
-    ("lights", "zzz"): (ConfigError, r"No run zzz in .*runs; there are: begun, chain, lights"),
-    ("lights", ".answers"): (ConfigError, r"No run .answers in .*; there are: begun, chain, lights"),
+    ("lights", "zzz"): (ConfigError, r"No run zzz in .*runs; known: begun, chain, lights"),
+    ("lights", ".answers"): (ConfigError, r"No run .answers in .*; known: begun, chain, lights"),
     ("lights",): (ConfigError, r"ragraft compare RUN RUN…: name at least 2 runs; runs here: begun, chain, lights"),
     ("chain", "lights", "chain"): (ConfigError, r"ragraft compare RUN RUN…: chain is named twice; runs here: .*"),
     ("lights", "begun"): (

@@ -171,3 +171,26 @@ def _read_by(python: Path, script: str, folder: Path, model: str) -> Sequence[Le
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [line.removeprefix("ROW ") for line in done.stdout.splitlines() if line.startswith("ROW ")]
     return [(read, learned) for read, learned in map(json.loads, lines)]
+
+
+def test_lessons_of_other_methods_are_not_exported(made: Session, tmp_path: Path) -> None:
+    other = open_session(made.run.path.parents[1] / "ragraft.yaml", ["train.method=[sft, raft]"])
+    told = r"^The lessons in .+ are of raft, and train\.method is sft, raft\. Run: ragraft synthesize, or take"
+    with pytest.raises(WorkspaceError, match=told):
+        export(other, "chat", tmp_path / "out")
+
+
+def test_lessons_made_under_other_settings_say_so(made: Session, tmp_path: Path) -> None:
+    other = open_session(made.run.path.parents[1] / "ragraft.yaml", ["synthesize.seed=7"])
+    told = "made under other settings (synthesize.seed: 0 → 7); ragraft run makes what is there now anew"
+    assert export(other, "chat", tmp_path / "out").notes[-1] == told
+    assert told not in export(made, "chat", tmp_path / "same").notes
+
+
+def test_hybrids_mix_in_every_step_is_not_carried(make_site: MakeSite, bring: Bring, tmp_path: Path) -> None:
+    site = make_site(train={"method": "hybrid"}, hybrid={"with_documents": 0}, instructions="chats.jsonl")
+    chat = [{"role": "user", "content": "Say so."}, {"role": "assistant", "content": "So."}]
+    (site.folder / "chats.jsonl").write_text(json.dumps({"messages": chat}) + "\n", encoding="utf-8")
+    bring(site, last="synthesize")
+    notes = export(open_session(site.file), "chat", tmp_path / "out").notes
+    assert sum("dealt over those steps by learned tokens" in note for note in notes) == 1

@@ -47,7 +47,8 @@ def test_ask_uses_the_base_before_there_is_a_tuned_model(make_site: MakeSite, br
     assert fakes.asked[-1][0] == session.config.model
     lacks = f"No tuned model in {site.run}. Run: ragraft run"
     assert sentence(WorkspaceError, lambda: ask(session, QUESTION, model="tuned")) == lacks
-    assert sentence(ConfigError, lambda: ask(session, QUESTION, model="best")) == "--model best: give base or tuned"
+    unknown = sentence(ConfigError, lambda: ask(session, QUESTION, model="best"))
+    assert unknown == "--model best is no model of a run; known: base, tuned"
 
 
 def test_ask_without_an_index_says_what_to_run(make_site: MakeSite) -> None:
@@ -74,8 +75,10 @@ def test_every_artifact_can_be_shown(make_site: MakeSite, bring: Bring) -> None:
 def test_what_cannot_be_shown_is_one_sentence(make_site: MakeSite) -> None:
     site = make_site()
     session = open_session(site.file)
+    near = sentence(ConfigError, lambda: show(session, "scared", 1))
+    assert near == "scared is no artifact; did you mean scores?"
     known = "corpus, index, exam, diagnosis, lessons, checkpoint, scores, report"
-    assert sentence(ConfigError, lambda: show(session, "scared", 1)) == f"scared is no artifact; known: {known}"
+    assert sentence(ConfigError, lambda: show(session, "zzz", 1)) == f"zzz is no artifact; known: {known}"
     for artifact, stage in zip(SHOWN, ROWS, strict=True):
         found = sentence(WorkspaceError, lambda name=artifact: show(session, name, 1))  # type: ignore[misc]
         assert found == f"No {artifact} in {site.run}. Run: ragraft {stage}"
@@ -109,7 +112,7 @@ def test_export_overwrites_nothing(make_site: MakeSite, bring: Bring, tmp_path: 
         assert found == f"{target} is not empty; give a new folder"
     assert file.read_text("utf-8") == "mine"
     unknown = sentence(ConfigError, lambda: export(session, "gguf", tmp_path / "new"))
-    assert unknown == "--to gguf: known: merged, chat, prompt-completion, axolotl, llama-factory"
+    assert unknown == "--to gguf is no form to export; known: merged, chat, prompt-completion, axolotl, llama-factory"
 
 
 def test_run_of_the_api_returns_the_report(make_site: MakeSite, fakes: Fakes) -> None:
