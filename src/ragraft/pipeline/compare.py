@@ -40,6 +40,8 @@ def compare(session: Session, names: Sequence[str], out: Path | None = None) -> 
         told = f"{', '.join(twice)} is named twice" if twice else f"name at least {FEWEST} runs"
         known = ", ".join(runs_in(session.run.runs)) or "none"
         raise ConfigError(f"ragraft compare RUN RUN…: {told}; runs here: {known}")
+    for name in names:  # before what any of them holds is looked at
+        _refuse_unknown(session.run.runs, name)
     settings = session.config.evaluate
     data = compare_runs(
         [scored_run(session.run.runs, name) for name in names], resamples=settings.resamples, seed=settings.seed
@@ -58,11 +60,15 @@ def runs_in(runs: Path) -> list[str]:
     return sorted(place.name for place in places if place.is_dir() and not place.name.startswith("."))
 
 
-def scored_run(runs: Path, name: str) -> Scored:
-    """A run's answers, with the exam and the method that they rest on."""
+def _refuse_unknown(runs: Path, name: str) -> None:
     known = runs_in(runs)
     if name not in known:
         raise ConfigError(f"No run {name} in {runs}{or_meant(name, known)}")
+
+
+def scored_run(runs: Path, name: str) -> Scored:
+    """A run's answers, with the exam and the method that they rest on."""
+    _refuse_unknown(runs, name)
     run = Run(runs, name)
     scores = run.current(_place("evaluate"))
     manifest = scores.manifest() if scores else None
