@@ -338,9 +338,9 @@ FAULTS: tuple[Faulty, ...] = (
         ConfigError,
         r"synthesize.questions: mine makes questions that carry no passages, and retrieve.retriever is contexts",
     ),
-    ({"synthesize": {"questions": []}}, ConfigError, r"must hold at least one, mine and generate"),
+    ({"synthesize": {"questions": []}}, ConfigError, r"must hold at least one"),
     ({"synthesize": {"questions": ["mine", "given"]}}, ConfigError, r"given stands first"),
-    ({"synthesize": {"questions": ["mine", "mine"]}}, ConfigError, r"one stands twice"),
+    ({"synthesize": {"questions": ["mine", "mine"]}}, ConfigError, r"mine stands twice"),
     ({"synthesize": {"questions": "mine", "language": "xx"}}, ConfigError, r"^No question patterns for xx"),
     (
         {"synthesize": {"questions": "generate", "generate": {"model": "openai:x"}}},
