@@ -97,7 +97,7 @@ def test_preference_follows_methods_whose_lessons_also_abstain(tmp_path: Path) -
     assert load(tmp_path).stages == ("raft",)
     assert load(tmp_path, "train.method=[dap, hybrid]", "train.preference=dpo").stages == ("dap", "hybrid", "dpo")
     sentence = (
-        "train: preference: dpo needs lessons with and without their documents, and sft makes none; let the last "
+        "train.preference: dpo needs lessons with and without their documents, and sft makes none; let the last "
     )
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         load(tmp_path, "train.method=[raft, sft]", "train.preference=dpo")
