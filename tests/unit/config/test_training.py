@@ -96,9 +96,7 @@ def test_more_than_four_passes_of_dap_are_refused(tmp_path: Path) -> None:
 def test_preference_follows_methods_whose_lessons_also_abstain(tmp_path: Path) -> None:
     assert load(tmp_path).stages == ("raft",)
     assert load(tmp_path, "train.method=[dap, hybrid]", "train.preference=dpo").stages == ("dap", "hybrid", "dpo")
-    sentence = (
-        "train.preference: dpo needs lessons with and without their documents, and sft makes none; let the last "
-    )
+    sentence = "train.preference: dpo needs lessons with and without their documents, and sft makes none; let the last "
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         load(tmp_path, "train.method=[raft, sft]", "train.preference=dpo")
 
