@@ -34,14 +34,20 @@ def test_a_small_run_writes_its_figures(tmp_path: Path, tiny_llama: Path) -> Non
     assert list(tmp_path.glob("ragraft-reading-*")) == [], "the corpus is removed"
 
 
-def test_the_peak_is_that_of_the_process_itself() -> None:
-    def peak(mebibytes: int) -> float:
-        script = f"import sys; held = b'x' * ({mebibytes} << 20); print(len(held))"
-        ended = wait(start(sys.executable, "-c", script), 0.0)
-        assert ended.out == f"{mebibytes << 20}\n"
-        return ended.peak_gib
+PEAKS = """
+import sys
+from benchmarks.reading import start, wait
+for mebibytes in (700, 1):
+    ended = wait(start(sys.executable, "-c", f"held = b'x' * ({mebibytes} << 20); print(len(held))"), 0.0)
+    assert ended.out == f"{mebibytes << 20}\\n"
+    print(ended.peak_gib)
+"""
 
-    large, small = peak(700), peak(1)
+
+def test_the_peak_is_that_of_the_process_itself() -> None:
+    # In a process as small as the benchmark's own: where one begins, the system counts its parent's memory too.
+    done = subprocess.run([sys.executable, "-c", PEAKS], cwd=ROOT, capture_output=True, text=True, check=True)
+    large, small = map(float, done.stdout.split())
     assert large > 0.65
     assert small < large - 0.1, "a later, smaller process has its own"
 

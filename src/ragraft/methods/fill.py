@@ -79,6 +79,7 @@ class Filler:
             and len(content_words(told)) >= subjects.least
             and is_telling(subject)
             and is_closed(subject)
+            and plain(subject) not in told  # else the question would hold its answer
         ):
             capital = (
                 phrase[0].lower() not in self._patterns.words.determiners and self._grammar.lowered(subject) == subject

@@ -70,6 +70,11 @@ def test_a_sentence_that_is_asked_already_is_left_alone() -> None:
     assert fill(text, text) == []
 
 
+def test_a_question_that_would_hold_its_answer_is_not_asked() -> None:
+    assert "SARS-CoV-2" in fill("SARS-CoV-2 has kept the tower of Arlen from three large ships.")[0].answers
+    assert all(one.kind != "subject" for one in fill("SARS-CoV-2 has kept the tower from the old SARS-CoV-2 of Arlen."))
+
+
 PIECES = st.sampled_from(
     ["The tower", "of Arlen", "has kept", "three ships", "from Queen Victoria", "for 12 years", "`ring.size`",
      "(see [3])", "“the lamp”", "and", "was lit", "in March 1903", ",", "\n", "*old*", "SARS-CoV-2", "harbour oil", "."]
