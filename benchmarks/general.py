@@ -22,7 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ragraft.errors import InputError, RagraftError
+from benchmarks.ending import ended
+from ragraft.errors import InputError
 from ragraft.methods.stats import mean_interval, paired_difference
 from ragraft.ports import Scorer
 from ragraft.records import Interval, Message, Prompt, to_json
@@ -48,12 +49,11 @@ class Item:
 
 
 def main(arguments: Sequence[str], opens: Callable[[str], Scorer] | None = None) -> int:
-    options = _parse(arguments)
-    try:
-        rows = measure(options, opens or open_scorer)
-    except RagraftError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
+    return ended(lambda: _main(_parse(arguments), opens or open_scorer))
+
+
+def _main(options: argparse.Namespace, opens: Callable[[str], Scorer]) -> int:
+    rows = measure(options, opens)
     print("\n".join(lines_of(rows)))
     if options.json:
         facts = {"models": options.models, "versions": {name: version(name) for name in PACKAGES}}

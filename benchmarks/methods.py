@@ -30,6 +30,7 @@ from typing import Any
 from benchmarks.arms.cells import ARMS, CHAINS, SEEDED, Cell, Done, Forecast, cells_of, forecast, read_done
 from benchmarks.arms.rows import Row, pooled_rows, rows_of
 from benchmarks.arms.table import lines_of
+from benchmarks.ending import ended
 from benchmarks.sets import names_of, recipes
 from ragraft.errors import ConfigError, RagraftError
 from ragraft.methods.estimate import duration
@@ -53,11 +54,7 @@ PACKAGES = ("ragraft", "torch", "transformers", "peft")
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        return _main(_parse(arguments))
-    except RagraftError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
+    return ended(lambda: _main(_parse(arguments)))
 
 
 def _main(options: argparse.Namespace) -> int:

@@ -26,9 +26,11 @@ from typing import Any
 
 import yaml
 
+from benchmarks.ending import ended
 from ragraft.errors import ConfigError, RagraftError
 from ragraft.methods.report_text import interval
 from ragraft.pipeline import TABLE, Event, Session, open_session, run_table, show
+from ragraft.workspace import write_atomically
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 DATA = "data/"
@@ -48,11 +50,7 @@ Row = dict[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        return _main(_parse(arguments))
-    except RagraftError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
+    return ended(lambda: _main(_parse(arguments)))
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -233,10 +231,7 @@ def _facts(options: argparse.Namespace) -> dict[str, Any]:
 
 def _write(file: Path, data: Mapping[str, Any]) -> None:
     """Whole or not at all: a stopped benchmark leaves the rows that it had."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(file)
+    write_atomically(file, (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -27,13 +27,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.ending import ended
 from benchmarks.engines.environments import LLAMAFACTORY, TRL, Peer, last_words, python_of
 from benchmarks.engines.flops import shape_of
 from benchmarks.engines.measure import Left, Run, Setting, measure, run_module
 from benchmarks.engines.systems import OURS, Cell, System, all_systems
 from benchmarks.engines.table import comparisons, data_of, lines_of, rows_of
 from ragraft.config import DEFAULT_MODEL
-from ragraft.errors import BackendError, ConfigError, RagraftError
+from ragraft.errors import BackendError, ConfigError
 from ragraft.models.sources import resolve
 from ragraft.stages.train import CPU_PACK, PACK
 from ragraft.training.trees import SHORTEST_TRUNK
@@ -66,11 +67,7 @@ Plan = tuple[Cell, list[System]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        return _main(_parse(arguments))
-    except RagraftError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 1
+    return ended(lambda: _main(_parse(arguments)))
 
 
 def _main(options: argparse.Namespace) -> int:

@@ -107,6 +107,7 @@ def test_every_adapter_on_disk_is_registered() -> None:
     helpers = {
         "ragraft.backends.readers.decoding",
         "ragraft.backends.generators.choosing",
+        "ragraft.backends.generators.decoding",
         "ragraft.backends.generators.engine",
         "ragraft.backends.generators.prefixes",
         "ragraft.backends.generators.quoting",

@@ -13,6 +13,8 @@ from ragraft.methods.contexts import Context, Shown, show
 from ragraft.methods.finders import Finder
 from ragraft.methods.grade import grade
 from ragraft.methods.prompt import PromptBuilder, Shot
+from ragraft.methods.raft import Recipe
+from ragraft.methods.shots import choose_shots
 from ragraft.ports import Generator
 from ragraft.records import Answer, ExamQuestion, Passage
 
@@ -62,6 +64,30 @@ class Room:
     def _fits(self, question: ExamQuestion, passages: Sequence[Passage]) -> bool:
         kept = [passage for passage in passages if passage.id in question.oracle]
         return self.builder.fits(question.question.question, kept)
+
+    def draw_shots(
+        self,
+        questions: Sequence[ExamQuestion],
+        number: int,
+        *,
+        abstaining: bool,
+        pool: int,
+        recipe: Recipe,
+        seed: int,
+    ) -> Shots:
+        """Solved examples of these questions, with documents and without, in the order in which they were drawn."""
+        drawn, closed = choose_shots(
+            questions,
+            number,
+            abstaining=abstaining,
+            finder=self.finder,
+            pool=pool,
+            chunks=self.chunks,
+            recipe=recipe,
+            builder=self.builder,
+            seed=seed,
+        )
+        return Shots(drawn, closed)
 
     def replies(
         self, shown: Shown, generator: Generator, shots: Sequence[Shot] = (), *, keep_oracle: bool = False

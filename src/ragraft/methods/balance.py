@@ -5,12 +5,12 @@ Knows placed questions only; what else can make a question unfit for a lesson is
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
+from ragraft.methods.lots import lot
 from ragraft.records import ExamQuestion
 
 # What a product such as 10 * 0.2 / 0.8 may lack of a whole number.
@@ -37,11 +37,16 @@ def cap_unanswerable(
     # Telling who is teachable costs much: no more are looked at than carry all unanswerable ones.
     wanted = len(unanswerable) * (1 - share) / share if share else math.inf
     enough = math.ceil(wanted) if wanted < len(questions) else len(questions)
-    most = int((beside + sum(1 for _ in islice(answered, enough))) * share / (1 - share) + ROUNDING)
+    most = most_beside(beside + sum(1 for _ in islice(answered, enough)), share)
     # A salt of its own: drawn like the questions within a limit, all that stay would stand among those.
-    drawn = sorted(unanswerable, key=lambda question: _digest(f"{seed}|unanswerable|{question.id}"))
+    drawn = sorted(unanswerable, key=lambda question: lot(f"{seed}|unanswerable|{question.id}"))
     over = {question.id for question in drawn[most:]}
     return [q for q in questions if q.id not in over], [q for q in questions if q.id in over]
+
+
+def most_beside(others: int, share: float) -> int:
+    """How many rows of a kind may stand beside so many others to be at most `share` of all, in 0..1 without 1."""
+    return int(others * share / (1 - share) + ROUNDING)
 
 
 def plan_kinds(
@@ -69,7 +74,3 @@ def plan_kinds(
     wanted = min(max(hidden - len(without), 0), len(others), spare - len(without))
     without.update(order.sample(others, wanted))
     return {question.id: bool(question.oracle) and question.id not in without for question in questions}
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ragraft.methods.containment import Containment, content_words, words
+from ragraft.methods.lots import lot
 from ragraft.methods.same_question import Wording, same_groups
 from ragraft.ports import Retriever
 from ragraft.records import Chunk, Question, question_to_row
@@ -100,7 +101,7 @@ def make_candidate(
 def spread(candidates: Iterable[Candidate], *, seed: int) -> list[Candidate]:
     """All candidates in an order whose every beginning is varied: kind after kind, chunks not yet asked about first."""
     rest: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in sorted(candidates, key=lambda one: _digest(f"{seed}:{one.id}")):
+    for candidate in sorted(candidates, key=lambda one: lot(f"{seed}:{one.id}")):
         rest[candidate.kind].append(candidate)
     ranked = {}
     for kind, part in rest.items():
@@ -242,7 +243,3 @@ def _titled(question: str, title: str) -> str:
     if not bare or len(bare.split()) > LONGEST_TITLE or not question.endswith("?"):
         return ""
     return f"{question[:-1]} (“{bare}”)?"
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

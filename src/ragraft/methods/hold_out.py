@@ -6,11 +6,11 @@ contract whose other pages were learned is no new text.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
 from ragraft.methods.clusters import Asked, make_clusters
+from ragraft.methods.lots import lot
 from ragraft.records import Document
 
 
@@ -26,12 +26,8 @@ def hold_out(documents: Sequence[Document], share: float, *, seed: int) -> dict[
         sizes[clusters[document.id]] += len(document.text)
     wanted, taken = share * sizes.total(), 0
     held: set[str] = set()
-    for cluster in sorted(sizes, key=lambda name: (_hash(seed, name), name)):
+    for cluster in sorted(sizes, key=lambda name: (lot(f"{seed}:{name}"), name)):
         if taken + sizes[cluster] / 2 <= wanted:
             held.add(cluster)
             taken += sizes[cluster]
     return {name: cluster for name, cluster in clusters.items() if cluster in held}
-
-
-def _hash(seed: int, cluster: str) -> bytes:
-    return hashlib.blake2b(f"{seed}:{cluster}".encode(), digest_size=16).digest()

@@ -5,13 +5,13 @@ Knows texts, a Scorer and a count of tokens; knows nothing of training.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ragraft.methods.bits_per_byte import Sample, bits_per_byte, predict
+from ragraft.methods.lots import lot
 from ragraft.methods.stats import Floats, statistic_interval
 from ragraft.ports import Scorer
 from ragraft.records import Chunk, Interval, to_json
@@ -21,7 +21,7 @@ def sample_chunks(chunks: Iterable[Chunk], pieces: int, *, seed: int) -> list[Sa
     """At most so many chunks, drawn by hash; those of one document are one cluster."""
 
     def order(chunk: Chunk) -> tuple[bytes, str]:
-        return hashlib.blake2b(f"{seed}:{chunk.id}".encode(), digest_size=16).digest(), chunk.id
+        return lot(f"{seed}:{chunk.id}"), chunk.id
 
     drawn = sorted((chunk for chunk in chunks if chunk.text.strip()), key=order)[:pieces]
     return [Sample(chunk.id, chunk.text, chunk.document_id) for chunk in drawn]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
+from ragraft.methods.lots import lot
 from ragraft.records import ExamQuestion
 
 
@@ -19,7 +19,7 @@ def limit_questions(
         return list(questions), []
 
     def key(question: ExamQuestion) -> tuple[bytes, str, bytes]:
-        return _digest(f"{seed}:{question.cluster}"), question.cluster, _digest(f"{seed}:{question.id}")
+        return lot(f"{seed}:{question.cluster}"), question.cluster, lot(f"{seed}:{question.id}")
 
     kept = {question.id for question in sorted(questions, key=key)[:most]}
     return [q for q in questions if q.id in kept], [q for q in questions if q.id not in kept]
@@ -33,16 +33,12 @@ def spread_questions(
     Of as many questions these tell the most: clusters, not questions, are the sample.
     """
     by_cluster: dict[str, list[ExamQuestion]] = {}
-    for question in sorted(questions, key=lambda one: _digest(f"{seed}:{one.id}")):
+    for question in sorted(questions, key=lambda one: lot(f"{seed}:{one.id}")):
         by_cluster.setdefault(question.cluster, []).append(question)
     turns = [
-        (turn, _digest(f"{seed}:{cluster}"), question.id)
+        (turn, lot(f"{seed}:{cluster}"), question.id)
         for cluster, rows in by_cluster.items()
         for turn, question in enumerate(rows)
     ]
     kept = {name for _, _, name in sorted(turns)[:most]}
     return [q for q in questions if q.id in kept], [q for q in questions if q.id not in kept]
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

@@ -8,14 +8,15 @@ that learning to refuse costs none of them. Knows lessons and completions; knows
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ragraft.methods.answer import parse
+from ragraft.methods.balance import most_beside
 from ragraft.methods.grade import token_f1
+from ragraft.methods.lots import lot
 from ragraft.methods.target import abstain
 from ragraft.ports import Generator
 from ragraft.records import Completion, Lesson, Prompt, Rejected, Sampling
@@ -68,7 +69,7 @@ def asked_lessons(
     """Lessons whose target says whether the documents shown hold the answer, one a question; and those left out."""
     shown = [one for one in lessons if one.copy == 0 and one.question_id and not one.part and one.passages]
     telling = [one for one in shown if one.oracle or parse(one.target, abstention).abstained]
-    kept = {one.id for one in sorted(telling, key=lambda one: _drawn(seed, one.id))[:most]}
+    kept = {one.id for one in sorted(telling, key=lambda one: lot(f"{seed}:{one.id}"))[:most]}
     told = {one.id for one in telling}
     silent = "nothing tells whether its documents hold the answer"
     left = [Rejected(one.id, silent) for one in shown if one.id not in told]
@@ -96,8 +97,8 @@ def make_pairs(
     inventions = [pair for pair in made if pair.kind == INVENTION]
     room = len(inventions)
     if abstaining < 1:
-        room = int(abstaining / (1 - abstaining) * (len(made) - len(inventions)) + 1e-9)
-    over = {pair.id for pair in sorted(inventions, key=lambda pair: _drawn(seed, pair.id))[room:]}
+        room = most_beside(len(made) - len(inventions), abstaining)
+    over = {pair.id for pair in sorted(inventions, key=lambda pair: lot(f"{seed}:{pair.id}"))[room:]}
     reason = "over train.dpo.abstaining"
     return Pairs(
         [pair for pair in made if pair.id not in over],
@@ -125,7 +126,3 @@ def _made(lesson: Lesson, unwanted: Completion, kind: str) -> Pair:
 
 def _characters(prompt: Prompt) -> int:
     return sum(len(message.content) for message in prompt.messages)
-
-
-def _drawn(seed: int, name: str) -> bytes:
-    return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=16).digest()

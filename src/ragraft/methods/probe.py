@@ -11,7 +11,6 @@ Knows questions, prompts and a generator as a port; knows no lesson and no folde
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from ragraft.methods.answer import parse
 from ragraft.methods.calls import same_call
 from ragraft.methods.containment import holds, is_telling
 from ragraft.methods.grade import exact_match, measure_of
+from ragraft.methods.lots import lot
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.target import wanted_line
 from ragraft.ports import Generator
@@ -81,7 +81,7 @@ def probe(
 ) -> Knowledge:
     """Ask `sample` of the questions and, where enough of them are known, the others and those of `beside` too."""
     short = replace(builder, answer_tokens=min(builder.answer_tokens, ANSWER_TOKENS))
-    able = sorted(_able(questions, short), key=lambda question: _digest(f"{seed}|probe|{question.id}"))
+    able = sorted(_able(questions, short), key=lambda question: lot(f"{seed}|probe|{question.id}"))
     skipped = sum(question.question.answerable for question in questions) - len(able)
     ask = _Asking(base, short, _examples(able, short, seed), answers=answers, seed=seed)
     rows = ask(able[:sample])
@@ -164,7 +164,3 @@ def _is_right(question: Question, text: str, abstention: str) -> bool:
     # “In 1747” says 1747; that a sentence holds a “no” or a “2” says nothing.
     within = any(is_telling(gold) and holds(said.answer, gold) for gold in golds)
     return within or exact_match(said.answer, golds) == 1
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

@@ -7,10 +7,10 @@ unanswerable questions are cut apart from the others by the same rule, so that e
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from ragraft.methods.lots import lot
 from ragraft.records import Side
 
 _FILLED: tuple[Side, ...] = ("exam", "calibration", "validation")
@@ -42,7 +42,7 @@ def _cut(sizes: Mapping[str, int], shares: Mapping[Side, float], seed: int) -> d
     total = sum(sizes.values())
     filled = dict.fromkeys(_FILLED, 0)
     placed: dict[str, Side] = {}
-    for cluster in sorted(sizes, key=lambda name: (_hash(seed, name), name)):
+    for cluster in sorted(sizes, key=lambda name: (lot(f"{seed}:{name}"), name)):
         size = sizes[cluster]
         placed[cluster] = "train"
         for side in _FILLED:
@@ -51,7 +51,3 @@ def _cut(sizes: Mapping[str, int], shares: Mapping[Side, float], seed: int) -> d
                 placed[cluster] = side
                 break
     return placed
-
-
-def _hash(seed: int, cluster: str) -> bytes:
-    return hashlib.blake2b(f"{seed}:{cluster}".encode(), digest_size=16).digest()

@@ -5,13 +5,13 @@ Knows chunks, patterns and a Generator; what a good question is stands in `candi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ragraft.methods.candidates import Candidate, Turned, Verdict, spread
 from ragraft.methods.fill import Filler
+from ragraft.methods.lots import lot
 from ragraft.methods.mine import Miner
 from ragraft.methods.propose import propose
 from ragraft.ports import Generator
@@ -102,7 +102,7 @@ def written(
         rows = propose(part, generator, number=number, made_by=f"model {model}", temperature=temperature, seed=seed)
         return Batch([one for row in rows for one in row.candidates], [one for row in rows for one in row.turned])
 
-    order = sorted(chunks, key=lambda chunk: _digest(f"{seed}:{chunk.id}"))
+    order = sorted(chunks, key=lambda chunk: lot(f"{seed}:{chunk.id}"))
     return Written([order[start : start + batch] for start in range(0, len(order), batch)], ask)
 
 
@@ -139,7 +139,3 @@ def gather(
     found.turned += [Turned(one, "beyond the limit", f"{limit} were wanted") for one in over]
     found.passed = found.passed[:limit]
     return found
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()

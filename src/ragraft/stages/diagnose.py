@@ -34,7 +34,6 @@ from ragraft.methods.raft import Recipe
 from ragraft.methods.rules import load_rules
 from ragraft.methods.scorecard import build_scorecard
 from ragraft.methods.search_trial import Setting, best_setting, by_depth, settings_told, try_settings
-from ragraft.methods.shots import choose_shots
 from ragraft.methods.verdict import Adviser, Evidence
 from ragraft.ports import Generator, Scorer
 from ragraft.records import Answer, ExamQuestion, to_json
@@ -155,18 +154,8 @@ def _shots(exam: Exam, room: Room, *, settings: DiagnoseConfig, pool: int, recip
     train = exam.questions("train")
     if not train:
         return NO_SHOTS
-    drawn, closed = choose_shots(
-        train,
-        settings.shots,
-        abstaining=any(not question.question.answerable for question in train),
-        finder=room.finder,
-        pool=pool,
-        chunks=room.chunks,
-        recipe=recipe,
-        builder=room.builder,
-        seed=settings.seed,
-    )
-    return Shots(drawn, closed)
+    abstaining = any(not question.question.answerable for question in train)
+    return room.draw_shots(train, settings.shots, abstaining=abstaining, pool=pool, recipe=recipe, seed=settings.seed)
 
 
 def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, shots: Shots) -> Cells:

@@ -22,7 +22,6 @@ from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import build_scorecard
-from ragraft.methods.shots import choose_shots
 from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Scorer
 from ragraft.records import ExamQuestion, to_json
@@ -129,17 +128,10 @@ def _choose_shots(
     abstaining: bool,
 ) -> tuple[Shots, dict[str, Any]]:
     """Examples from the train side, in the better of two orders on the validation side, and how that was found."""
-    drawn, closed = choose_shots(
-        sides.train,
-        settings.shots,
-        abstaining=abstaining,
-        finder=room.finder,
-        pool=pool,
-        chunks=room.chunks,
-        recipe=recipe,
-        builder=room.builder,
-        seed=settings.seed,
+    examples = room.draw_shots(
+        sides.train, settings.shots, abstaining=abstaining, pool=pool, recipe=recipe, seed=settings.seed
     )
+    drawn, closed = examples.with_documents, examples.closed
     orders = {"drawn": drawn, "reversed": drawn[::-1]}
     trial, _ = limit_questions(sides.validation, settings.shot_questions, seed=settings.seed)
     shown = room.show("retrieved", trial)

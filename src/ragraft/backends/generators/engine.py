@@ -18,11 +18,12 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from ragraft.backends.generators.choosing import HALF_A_LETTER, Chooser
-from ragraft.backends.generators.prefixes import Prefixes, layers_of
+from ragraft.backends.generators.decoding import completion_of, forward, layers_of, window_of
+from ragraft.backends.generators.prefixes import Prefixes
 from ragraft.backends.generators.slots import Slots
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
-from ragraft.records import Completion, Delta, Prompt, Sampling
+from ragraft.records import Delta, Prompt, Sampling
 
 ROWS = 32
 """Decoded together; more wait."""
@@ -70,7 +71,7 @@ class Engine:
     def __init__(self, network: Any, tokenizer: ChatTokenizer, ends: Set[int], *, plain_cache: bool) -> None:
         self._tokenizer, self._ends = tokenizer, ends
         self._decoding: Decoding = Together(network) if plain_cache else Apart(network)
-        self._window = int(getattr(network.config.get_text_config(), "max_position_embeddings", None) or 2048)
+        self._window = window_of(network)
         self._waiting: deque[Row] = deque()
         self._rows: list[Row] = []
         self._next: list[int] = []
@@ -183,17 +184,8 @@ class Engine:
             row.tell(Delta(new))
 
     def _whole(self, row: Row) -> Delta:
-        stopped = row.written[-1][0] in self._ends
-        kept = row.written[:-1] if stopped else row.written
-        text = self._tokenizer.decode([token for token, _ in kept]).strip()
-        completion = Completion(
-            text=text,
-            token_ids=tuple(token for token, _ in row.written),
-            logprobs=tuple(value for _, value in row.written),
-            finish_reason="stop" if stopped else "length",
-            prompt_tokens=len(row.ids),
-        )
-        return Delta(text.removeprefix(row.told), completion)
+        completion = completion_of(row.written, tokenizer=self._tokenizer, ends=self._ends, prompt_tokens=len(row.ids))
+        return Delta(completion.text.removeprefix(row.told), completion)
 
     def _drop(self, places: Sequence[int]) -> None:
         if places:
@@ -218,7 +210,7 @@ class Together:
             cache, read = DynamicCache(config=self._network.config), before[0][0].shape[2]
             for place, (keys, values) in enumerate(before):
                 cache.update(keys, values, place)
-        found = _forward(self._network, ids[read:], read, cache)
+        found = forward(self._network, ids[read:], read, cache)
         layers = layers_of(found.past_key_values)
         self._known.keep(ids, layers)
         self._slots.join(layers)
@@ -243,7 +235,7 @@ class Apart:
 
     def join(self, ids: Sequence[int]) -> Any:
         """Read a prompt into the next place; the logits (1, vocabulary) after it."""
-        found = _forward(self._network, ids, 0, None)
+        found = forward(self._network, ids, 0)
         self._caches.append((found.past_key_values, len(ids)))
         return found.logits[:, -1]
 
@@ -257,13 +249,6 @@ class Apart:
         """Read a token of every row; logits (rows, vocabulary)."""
         found = []
         for place, (token, (cache, length)) in enumerate(zip(tokens, self._caches, strict=True)):
-            found.append(_forward(self._network, [token], length, cache).logits[:, -1])
+            found.append(forward(self._network, [token], length, cache).logits[:, -1])
             self._caches[place] = (cache, length + 1)
         return torch.cat(found)
-
-
-def _forward(network: Any, ids: Sequence[int], start: int, cache: Any) -> Any:
-    """Run tokens that stand at positions from `start` on, after what the cache holds (None: nothing)."""
-    tokens = torch.tensor([list(ids)], device=network.device)
-    places = torch.arange(start, start + len(ids), device=network.device)[None]
-    return network(input_ids=tokens, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1)

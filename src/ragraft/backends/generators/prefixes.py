@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ragraft.models.attention import KeysValues
 
@@ -54,11 +53,6 @@ class Prefixes:
         self._kept.append(new)
         while self._kept and sum(read.size for read in self._kept) > self._most:
             self._kept.pop(0)
-
-
-def layers_of(cache: Any) -> tuple[KeysValues, ...]:
-    """A plain cache's keys and values."""
-    return tuple((layer.keys, layer.values) for layer in cache.layers)
 
 
 def _common(left: Sequence[int], right: Sequence[int]) -> int:

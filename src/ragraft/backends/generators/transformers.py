@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ragraft.backends.generators.decoding import completion_of, forward, layers_of, window_of
 from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
@@ -54,7 +55,10 @@ class TransformersGenerator:
             # Caches that are not plain key-value tensors (windows, states) can't be stacked: one row at a time.
             groups = [range(len(rows))] if self._plain_cache else [range(row, row + 1) for row in range(len(rows))]
             decoded = [one for group in groups for one in self._decode([rows[i] for i in group], _of(sampling, group))]
-        return [self._completion(row, tokens) for row, tokens in zip(rows, decoded, strict=True)]
+        return [
+            completion_of(written, tokenizer=self._tokenizer, ends=self._ends, prompt_tokens=len(row))
+            for row, written in zip(rows, decoded, strict=True)
+        ]
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
         """The completion as it is written, decoded together with all that are asked for meanwhile."""
@@ -107,18 +111,7 @@ class TransformersGenerator:
 
     @property
     def _window(self) -> int:
-        return int(getattr(self._network.config.get_text_config(), "max_position_embeddings", None) or 2048)
-
-    def _completion(self, row: list[int], tokens: list[tuple[int, float]]) -> Completion:
-        stopped = bool(tokens) and tokens[-1][0] in self._ends
-        kept = tokens[:-1] if stopped else tokens
-        return Completion(
-            text=self._tokenizer.decode([token for token, _ in kept]).strip(),
-            token_ids=tuple(token for token, _ in tokens),
-            logprobs=tuple(value for _, value in tokens),
-            finish_reason="stop" if stopped else "length",
-            prompt_tokens=len(row),
-        )
+        return window_of(self._network)
 
     @property
     def _ends(self) -> set[int]:
@@ -149,7 +142,7 @@ class TransformersGenerator:
         import torch
 
         device = self._network.device
-        read = [self._forward(row[common:], common) for row in rows]
+        read = [forward(self._network, row[common:], common) for row in rows]
         logits = torch.cat([result.logits[:, -1] for result in read])
         lengths = torch.tensor([len(row) for row in rows], device=device)
         cache, mask = _stack([result.past_key_values for result in read], lengths - common, most)
@@ -181,15 +174,7 @@ class TransformersGenerator:
         """Keys and values of the common beginning, a pair a layer; None without one."""
         if not ids:
             return None
-        return [(layer.keys, layer.values) for layer in self._forward(ids, 0).past_key_values.layers]
-
-    def _forward(self, ids: Sequence[int], start: int) -> Any:
-        """Run tokens that stand at positions from `start` on."""
-        import torch
-
-        tokens = torch.tensor([list(ids)], device=self._network.device)
-        places = torch.arange(start, start + len(ids), device=self._network.device)[None]
-        return self._network(input_ids=tokens, position_ids=places, use_cache=True, logits_to_keep=1)
+        return layers_of(forward(self._network, ids, 0).past_key_values)
 
 
 def _of(sampling: Sampling, rows: range) -> Sampling:

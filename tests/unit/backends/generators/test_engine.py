@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ragraft.backends.generators import engine as module
+from ragraft.backends.generators.decoding import forward
 from ragraft.backends.generators.transformers import TransformersGenerator
 from ragraft.errors import BackendError
 from ragraft.models import load
@@ -37,13 +38,12 @@ def generator(tiny_model: Path) -> TransformersGenerator:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many tokens each forward pass of a single row reads."""
     read: list[int] = []
-    forward = module._forward
 
-    def counting(network: Any, ids: list[int], start: int, cache: Any) -> Any:
+    def counting(network: Any, ids: list[int], start: int, cache: Any = None) -> Any:
         read.append(len(ids))
         return forward(network, ids, start, cache)
 
-    monkeypatch.setattr(module, "_forward", counting)
+    monkeypatch.setattr(module, "forward", counting)
     return read
 
 

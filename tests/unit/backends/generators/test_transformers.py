@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaForCausalLM
 
 from ragraft.backends.generators import transformers as backend
+from ragraft.backends.generators.decoding import forward
 from ragraft.backends.generators.transformers import SHORTEST_PREFIX, TransformersGenerator
 from ragraft.models import load
 from ragraft.records import Completion, Message, Prompt, Sampling
@@ -88,13 +89,12 @@ def test_a_common_beginning_changes_nothing_but_the_work(talker: Path, monkeypat
     common = backend._common_prefix(rows)
     assert common >= SHORTEST_PREFIX
     read: list[int] = []
-    forward = generator._forward
 
-    def counting(ids: list[int], start: int) -> Any:
+    def counting(network: Any, ids: list[int], start: int) -> Any:
         read.append(len(ids))
-        return forward(ids, start)
+        return forward(network, ids, start)
 
-    monkeypatch.setattr(generator, "_forward", counting)
+    monkeypatch.setattr(backend, "forward", counting)
     found = generator.generate(asked, Sampling(max_tokens=40))
     assert ids_of(found) == reference(talker, generator, asked, 40)
     assert read == [common, *(len(row) - common for row in rows)], "the beginning should be read once"
