@@ -168,7 +168,7 @@ def test_bugs_keep_their_traceback(ragraft_: Ragraft, monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "_open", broken)
+    monkeypatch.setattr(cli.running, "opened", broken)
     with pytest.raises(ZeroDivisionError):
         ragraft_("run")
 
@@ -177,7 +177,7 @@ def test_ctrl_c_says_how_to_go_on(ragraft_: Ragraft, monkeypatch: pytest.MonkeyP
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_open", interrupted)
+    monkeypatch.setattr(cli.running, "opened", interrupted)
     found = ragraft_("run")
     assert (found.code, found.err) == (130, "ragraft: stopped; the same command goes on from here\n")
 

@@ -1,0 +1,49 @@
+"""The app that the commands register with, its ending, and the options that several of them take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ragraft.errors import RagraftError
+
+if TYPE_CHECKING:
+    from ragraft.pipeline import Session
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Fine-tune the language model inside a RAG system, and prove what changed.",
+)
+
+File = Annotated[Path, typer.Argument(help="The YAML that describes the run.")]
+FileOption = Annotated[Path, typer.Option("--file", help="The YAML that describes the run.")]
+Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as in train.epochs=3.")]
+Named = Annotated[str | None, typer.Option("--run", metavar="NAME", help="Another run beside the one the YAML names.")]
+YAML = Path("ragraft.yaml")
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run a command; what a user can cause is one sentence and exit 1, Ctrl-C is 130."""
+    try:
+        app(prog_name="ragraft")  # not the name of a module that runs us
+    except RagraftError as error:
+        print(f"ragraft: {error}", file=sys.stderr)
+        sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer has made this of the KeyboardInterrupt
+            print("ragraft: stopped; the same command goes on from here", file=sys.stderr)
+        raise
+
+
+def opened(file: Path, overrides: list[str], name: str | None) -> Session:
+    """The run that the YAML describes, with --set's values and --run's name."""
+    from ragraft.pipeline import open_session
+
+    return open_session(file, overrides, name)

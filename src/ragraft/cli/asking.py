@@ -1,0 +1,122 @@
+"""Commands that propose questions, answer them, and serve the answers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ragraft.cli.app import YAML, File, FileOption, Named, Set, app, opened
+from ragraft.cli.running import run_stages
+from ragraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ragraft.pipeline import Session, Wanted
+
+
+@app.command()
+def questions(  # noqa: PLR0917 — options, not positions
+    file: File = YAML,
+    by: Annotated[
+        str, typer.Option("--by", help="patterns: no model at all; model: a generator proposes.")
+    ] = "patterns",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The most questions to write.")] = 200,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write; candidates.jsonl beside the YAML.")
+    ] = None,
+    review: Annotated[bool, typer.Option("--review", help="Look at them on a page of this machine's own.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0: any free one.")] = 0,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="SOURCE", help="The model that proposes; the run's by default.")
+    ] = None,
+    per_chunk: Annotated[int, typer.Option("--per-chunk", min=1, help="Questions a model is asked for a chunk.")] = 3,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also have the model answer each, with its chunk and without.")
+    ] = False,
+    language: Annotated[str, typer.Option("--language", help="Language of the patterns.")] = "en",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the order and of the model.")] = 0,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Propose questions from the index, where you have none yet; accept, mend or drop them on a page."""
+    from ragraft.pipeline import Wanted
+
+    session = opened(file, set_, run_)
+    run_stages(session, last="index")
+    target = out or file.resolve().parent / "candidates.jsonl"
+    if not (review and target.exists()):
+        if by == "patterns" and model is not None:
+            raise ConfigError("--model proposes nothing without --by model")
+        _propose(
+            session,
+            Wanted(by, limit=limit, model=model, per_chunk=per_chunk, seed=seed, language=language, check=check),
+            target,
+        )
+    if review:
+        from ragraft.web import serve
+
+        serve(session, target, port, tell=lambda line: print(line, flush=True))
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    model: Annotated[str | None, typer.Option("--model", help="tuned (default) or base.")] = None,
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Answer a question from the run's documents, with citations."""
+    from ragraft.pipeline import ask as ask_run
+
+    asked = ask_run(opened(file, [], run_), question, model=model)
+    reply = asked.reply
+    print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
+    if reply.parsed.from_memory and not reply.parsed.abstained:
+        print("  (from memory: it rests on no document)")
+    for text, number in reply.parsed.quotes:
+        print(f'  "{text}"' + (f" [{number}]" if number else ""))
+    shown = reply.fitted.passages
+    for number in dict.fromkeys(reply.parsed.citations):
+        known = 1 <= number <= len(shown)
+        source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
+        print(f"[{number}] {source}")
+    for note in asked.notes:
+        print(f"({note})", file=sys.stderr)
+    print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
+
+
+@app.command()
+def serve(  # noqa: PLR0917 — options, not positions
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="serve.port; 0: any free one.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="serve.host; beyond this machine only with keys.")] = None,
+    new_key: Annotated[
+        str | None, typer.Option("--new-key", metavar="NAME", help="Make an API key of this name, print it, and end.")
+    ] = None,
+    file: FileOption = YAML,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Answer over HTTP as OpenAI's API does, from the run's documents, until Ctrl-C."""
+    from ragraft.web import api
+
+    session = opened(file, set_, run_)
+    if new_key is not None:
+        print(api.new_key(session.run.runs, new_key))
+        print("(kept as a digest alone: this is the only time it is shown)", file=sys.stderr)
+        return
+    api.serve_api(session, host, port, tell=lambda line: print(line, flush=True))
+
+
+def _propose(session: Session, wanted: Wanted, target: Path) -> None:
+    from ragraft.pipeline import propose_questions
+
+    found = propose_questions(session, wanted, target)
+    for reason, number in found.reasons.items():
+        print(f"  {number:>6} rejected: {reason}")
+    if found.untried:
+        print(f"  {found.untried:>6} more were not tried: --limit {wanted.limit}")
+    print(f"{found.questions} questions on {found.chunks} of {found.of_chunks} chunks: {found.file}")
+    print(f"Rejected, with reasons: {found.rejected}")
+    print("They are made by a machine, and say so. Look at them with: ragraft questions --review")

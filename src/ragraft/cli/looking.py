@@ -1,0 +1,98 @@
+"""Commands that look at runs: status, show, compare; and export, which writes them for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
+from ragraft.cli.printing import print_diagnosis, print_report, print_table
+
+
+@app.command()
+def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+    """Say which stages are done, and where each setting came from."""
+    from ragraft.pipeline import TABLE, flat_settings
+
+    session = opened(file, set_, run_)
+    print(f"{session.run.path}")
+    for stage in TABLE:
+        folder = session.run.current(stage.place)
+        manifest = folder.manifest() if folder else None
+        if manifest:
+            facts = " · ".join(f"{key} {value}" for key, value in manifest.summary.items())
+            expected = f" ({manifest.estimate['seconds']:.0f} s expected)" if manifest.estimate else ""
+            print(f"  {stage.name:<11} {manifest.created}  {manifest.seconds:>8.1f} s{expected}  {facts}")
+        else:
+            print(f"  {stage.name:<11} not yet: {stage.asks}")
+    print("settings (where from):")
+    for key, value in flat_settings(session.config.model_dump(mode="json")).items():
+        print(f"  {key} = {value} ({session.origins.get(key, 'default')})")
+
+
+@app.command()
+def show(
+    artifact: Annotated[
+        str, typer.Argument(help="corpus, index, exam, diagnosis, lessons, checkpoint, scores or report.")
+    ],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")] = 3,
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Show an artifact's first rows as JSON; report and diagnosis as tables; above lessons, what was found in them."""
+    from ragraft.pipeline import lesson_table
+    from ragraft.pipeline import show as show_artifact
+
+    session = opened(file, [], run_)
+    found = show_artifact(session, artifact, limit)
+    if artifact == "lessons":
+        print_table(lesson_table(session), error=True)
+    if artifact in ("report", "diagnosis"):
+        (print_report if artifact == "report" else print_diagnosis)(found)
+    else:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs of this workspace, at least two.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where compare.json goes.")] = None,
+    file: FileOption = YAML,
+) -> None:
+    """Put several runs in one table: base, then each tuned model, with differences paired by question."""
+    from ragraft.pipeline import compare as compare_runs
+
+    found = compare_runs(opened(file, [], None), runs, out)
+    for table in found.tables:
+        print_table(table)
+    for note in found.notes:
+        print(note)
+    print(f"Page: {found.folder / 'compare.html'}")
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="KIND",
+            help="merged: the model as one plain folder for transformers. Lessons: chat (OpenAI's JSONL), "
+            "prompt-completion (TRL), axolotl or llama-factory (with their configs).",
+        ),
+    ] = "merged",
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Write the tuned model, or the lessons, for other programs."""
+    from ragraft.pipeline import export as export_model
+
+    exported = export_model(opened(file, [], run_), to, target)
+    print(exported.folder)
+    for note in exported.notes:
+        print(f"({note})", file=sys.stderr)

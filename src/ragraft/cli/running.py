@@ -1,0 +1,118 @@
+"""Commands that carry a run out: run, one a stage, sweep, and the demo and the example to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ragraft.cli.app import YAML, File, Named, Set, app, opened
+from ragraft.cli.printing import print_diagnosis, print_event, print_report, print_table
+from ragraft.disk import disk_faults_told
+
+if TYPE_CHECKING:
+    from ragraft.pipeline import Event, Session
+
+
+@app.command()
+def run(  # noqa: PLR0917 — options, not positions
+    file: File = YAML,
+    set_: Set = [],  # noqa: B006 — typer copies it
+    run_: Named = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="STAGE", help="Rerun from here, changed or not.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what would run.")] = False,
+) -> None:
+    """Bring the whole run up to date: from documents to a tuned and examined model."""
+    session = opened(file, set_, run_)
+    run_stages(session, first=from_, last=until, dry=dry)
+
+
+def _stage_command(name: str, help_text: str) -> None:
+    def command(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+        run_stages(opened(file, set_, run_), last=name)
+
+    command.__doc__ = help_text
+    app.command(name)(command)
+
+
+# One phrase a stage; the pipeline's table holds the rest, and importing it here would slow --help down.
+for _name, _help in {
+    "ingest": "Read the documents, and stop there.",
+    "index": "Up to the index: cut, embed and store the chunks.",
+    "examine": "Up to the exam: place the questions, measure retrieval.",
+    "diagnose": "Ask the base model what fails, and say what would pay: the verdict.",
+    "synthesize": "Up to the lessons: rows of train.method from the train side.",
+    "train": "Up to the checkpoint: tune the model.",
+    "evaluate": "Up to the scores: ask the exam under every condition.",
+    "report": "Up to the report: the table and the page.",
+}.items():
+    _stage_command(_name, _help)
+
+
+@app.command()
+def sweep(file: Annotated[Path, typer.Argument(help="A YAML with base: and grid:.")]) -> None:
+    """Try a grid of settings: a sibling run a cell, scored on the validation side, best first."""
+    from ragraft.pipeline import sweep as sweep_grid
+
+    def tell(label: str, number: int, of: int) -> Any:
+        print(f"cell {number} of {of}: {label}", flush=True)
+        return print_event
+
+    found = sweep_grid(file, tell)
+    print_table(found.table)
+    for note in found.notes:
+        print(note)
+    print(f"Written: {found.file}")
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(help="Where to write ragraft.yaml.")]) -> None:
+    """Write a ragraft.yaml to begin with."""
+    from ragraft.demo import write_example
+
+    with disk_faults_told(folder):
+        written = write_example(folder)
+    print(f"Wrote {written}; put your documents and questions beside it, then: ragraft run")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the demo.")] = Path("ragraft-demo"),
+    set_: Set = [],  # noqa: B006
+) -> None:
+    """Tune the embedded model on Python's own language reference: no network but pip's, no key, no GPU."""
+    from ragraft.demo import write_demo
+
+    with disk_faults_told(folder):
+        written = write_demo(folder)
+    for note in written.notes:
+        print(note, file=sys.stderr)
+    run_stages(opened(written.file, set_, None))
+
+
+def run_stages(session: Session, *, first: str | None = None, last: str | None = None, dry: bool = False) -> None:
+    """Bring the run's stages up to date, telling what each does, and print the result that was asked for."""
+    from ragraft.pipeline import changed_keys, run_table
+    from ragraft.pipeline import show as show_artifact
+
+    for line in changed_keys(session):
+        print(f"changed since the last run: {line}", file=sys.stderr)
+    states = []
+
+    def tell(event: Event) -> None:
+        states.append(event.state)
+        print_event(event)
+
+    run_table(session, tell, first=first, last=last, dry=dry)
+    if all(state in ("unchanged", "outdated") for state in states):
+        print(f"Nothing to do: {session.run.path} is up to date.")
+    if last == "diagnose" and not dry:
+        print_diagnosis(show_artifact(session, "diagnosis", 1))
+    if last in (None, "report") and not dry:
+        report = show_artifact(session, "report", 1)
+        print_report(report)
+        print(f"Page: {session.run.path / '80-report' / 'report.html'}")
