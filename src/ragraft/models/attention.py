@@ -21,6 +21,9 @@ from ragraft.models.spans import QueryBlock
 
 NAME = "ragraft_cpu"
 BLOCK = 128
+"""Queries of a tree at a time."""
+READ = 64
+"""Queries of a prompt at a time: behind a long prefix few at once keep their scores in the processor's cache."""
 
 KeysValues = tuple[torch.Tensor, torch.Tensor]
 _SHARED: ContextVar[Sequence[KeysValues] | None] = ContextVar("shared", default=None)
@@ -94,18 +97,22 @@ def _attend(  # noqa: PLR0917 — transformers calls it so
     if blocks is not None:
         parts = [_tree_block(query[:, :, :, block.start : block.end], key, value, block) for block in blocks]
         return torch.cat(parts, dim=3).flatten(1, 2).transpose(1, 2), None
-    before = key.shape[2] - length
     layers = _SHARED.get()
     prefix = layers[module.layer_idx] if layers is not None else None
+    if prefix is not None and batch == 1 and attention_mask is None:
+        # A single row's keys lie behind those of the prefix: one product and one softmax, and no scores are copied.
+        key, value = (torch.cat([early, late], dim=2) for early, late in zip(prefix, (key, value), strict=True))
+        prefix = None
+    before = key.shape[2] - length
     rows = [
         _block(
-            query[:, :, :, start : start + BLOCK],
+            query[:, :, :, start : start + READ],
             (key, value),
             prefix,
             before=before + start,
-            mask=None if attention_mask is None else attention_mask[:, :, start : start + BLOCK],
+            mask=None if attention_mask is None else attention_mask[:, :, start : start + READ],
         )
-        for start in range(0, length, BLOCK)
+        for start in range(0, length, READ)
     ]
     return torch.cat(rows, dim=3).flatten(1, 2).transpose(1, 2), None
 
@@ -121,9 +128,7 @@ def _block(
     scores = torch.matmul(rows, keys.transpose(2, 3)).view(batch, groups, share, length, end)
     if length > 1 and mask is None:
         future = torch.ones(length, length, dtype=torch.bool, device=query.device).triu(1)
-        bias = scores.new_zeros(length, end)
-        bias[:, before:].masked_fill_(future, float("-inf"))
-        scores = scores + bias
+        scores[..., before:].masked_fill_(future, float("-inf"))
     if mask is not None:
         # The lowest finite number, not -inf: a padded query sees nothing at all and must not become NaN.
         scores = scores.masked_fill(~mask[:, :, None, :, :end], torch.finfo(scores.dtype).min)
