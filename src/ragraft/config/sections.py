@@ -271,6 +271,8 @@ class DapConfig(Section):
     """Language of the tasks."""
     row_tokens: int = Field(1024, ge=64)
     """Longest text; longer documents go on in the next one. Never above prompt.max_tokens."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Learn about so many tokens of text a copy, drawn by seed among all; every text when left out."""
     general: float = Field(1.0, ge=0)
     """Tokens of general instructions beside each token of reading texts."""
     replay: float = Field(0.1, ge=0, lt=1)

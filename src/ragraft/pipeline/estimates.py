@@ -278,7 +278,8 @@ class Foresight:
             return [float(one["tokens to compute"]) / one["copies"] for one in counts]
         lessons = self._lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
-        texts = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN * (1 + config.dap.general)
+        whole = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN
+        texts = min(whole, config.dap.max_tokens or whole) * (1 + config.dap.general)
         # Beside raft's lessons hybrid learns other parts, in a ratio of learned tokens.
         beside = {"hybrid": sum(config.hybrid.ratio) / config.hybrid.ratio[0]}
         return [

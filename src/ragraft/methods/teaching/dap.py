@@ -56,7 +56,7 @@ def make(
     made: list[Made] = []
     facts: Counter[str] = Counter()
     for copy in range(copies):
-        texts = list(write(copy))
+        texts = _within(list(write(copy)), settings["max_tokens"], f"{settings['seed']}.{copy}", facts)
         tokens = sum(one.tokens for one in texts)
         if copy == 0:
             _refuse_too_little(tokens, force=settings["force"])
@@ -73,6 +73,15 @@ def make(
         **_warning(facts["text tokens"] // copies, pool.tokens, facts["general tokens wanted"]),
     }
     return Lot(made, pool.rejected, told)
+
+
+def _within(texts: list[_Text], most: int | None, seed: str, facts: Counter[str]) -> list[_Text]:
+    """Texts of about so many tokens, drawn by seed; what is left out of the copy is counted."""
+    if most is None:
+        return texts
+    taken = Deck(texts, lambda one: one.tokens, seed).take(most)
+    facts["text tokens left out"] += sum(one.tokens for one in texts) - sum(one.tokens for one in taken)
+    return taken
 
 
 def _writer(

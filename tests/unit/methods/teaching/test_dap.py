@@ -144,6 +144,17 @@ def test_the_mix_is_by_tokens(word_tokenizer: Tokenizer, settings: dict[str, Any
     assert all(one.prompt.messages[-1].content.startswith("Say ") for one in own)
 
 
+@pytest.mark.parametrize("form", ["reading", "raw"])
+def test_a_bound_takes_other_texts_each_copy_and_counts_the_rest(word_tokenizer: Tokenizer, form: str) -> None:
+    whole = make(word_tokenizer, form=form, copies=2)
+    lot = make(word_tokenizer, form=form, copies=2, max_tokens=1000)
+    assert lot.facts["text tokens"] + lot.facts["text tokens left out"] == whole.facts["text tokens"]
+    copies = [{one.id.partition("~")[0] for one in texts(lot) if one.copy == copy} for copy in (0, 1)]
+    assert copies[0] != copies[1]
+    assert {one.id for one in texts(lot)} < {one.id for one in texts(whole)}
+    assert lot.facts["text tokens"] == pytest.approx(2000, abs=200)
+
+
 def test_too_few_instructions_are_all_taken_once_and_told(word_tokenizer: Tokenizer) -> None:
     lot = make(word_tokenizer, given=[*instructions(4), *instructions(1, words=400)])
     assert Counter(made.lesson.kind for made in lot.made)["general"] == 4

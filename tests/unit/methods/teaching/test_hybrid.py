@@ -85,7 +85,8 @@ def test_beside_them_stand_questions_without_documents_and_general_chats(site: S
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    ratio=st.tuples(st.integers(50, 90), st.integers(0, 10), st.integers(0, 40)),
+    # A share that wants less than half a row of this small site takes none, and rightly warns.
+    ratio=st.tuples(st.integers(50, 90), st.just(0) | st.integers(4, 10), st.just(0) | st.integers(8, 40)),
     with_documents=st.sampled_from([0.0, 0.3]),
 )
 def test_the_ratio_is_kept_by_learned_tokens(site: Site, ratio: tuple[int, int, int], with_documents: float) -> None:
