@@ -287,6 +287,10 @@ CASES = (
         sets(synthesize={"questions": "generate", "generate": {"model": "gone"}}),
         RUN,
     ),
+    Case("a teacher that is not there", sets(synthesize={"reasoning": "teacher", "teacher": {"model": "gone"}}), RUN),
+    Case(
+        "preferences after a method without abstaining lessons", sets(train={"method": "sft", "preference": "dpo"}), RUN
+    ),
     Case(
         "a writer of lessons' questions behind no endpoint",
         sets(synthesize={"questions": "generate", "generate": {"model": "openai:small"}}),
