@@ -7,11 +7,11 @@
 
 DIR (or RAGRAFT_BENCHMARK_DATA) holds a folder a set, as the recipes name them. Each tuned model is a sibling run in the
 work folder under the recipe of its set. The runs share documents, index, exam and the base's answers, and sft, rag-sft,
-raft and hybrid learn the same questions in the same optimizer steps; what dap learns comes on top and is told. Before
-the first cell stands what each is expected to take. A stopped benchmark goes on with the same command, over as many
-sittings as it needs: a finished cell is read, not run, and earlier sittings stay in the table and the file. Differences
-are paired by question, their intervals are over clusters of documents. Choose settings on the validation side (`ragraft
-sweep`): the exam asked here is for the final table.
+raft and hybrid learn the same questions in the same optimizer steps; what dap learns, a bounded part of the corpus,
+comes on top and is told. Before the first cell stands what each is expected to take. A stopped benchmark goes on with
+the same command, over as many sittings as it needs: a finished cell is read, not run, and earlier sittings stay in the
+table and the file. Differences are paired by question, their intervals are over clusters of documents. Choose settings
+on the validation side (`ragraft sweep`): the exam asked here is for the final table.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _main(options: argparse.Namespace) -> int:
     book = Book(options)
     failed: list[dict[str, str]] = []
     if not options.table:
-        cells = cells_of(_names(options), options.arm, seeds=options.seeds, quick=options.quick)
+        cells = book.wanting(cells_of(_names(options), options.arm, seeds=options.seeds, quick=options.quick))
         for line in _plan_lines(_plan(cells, options)):
             print(line, flush=True)
         for cell in cells:
@@ -73,7 +73,7 @@ def _main(options: argparse.Namespace) -> int:
     print("\n".join(lines_of(found.rows)))
     for note in found.notes:
         print(f"Note: {note}.")
-    print(f"{found.hours:.1f} hours in all, for {len(found.cells)} cells")
+    print(f"{sum(found.hours.values()):.1f} hours in all, for {len(found.cells)} cells")
     for row in failed:
         print(f"{row['data']}, {row['arm']}: no row: {row['error']}")
     return 1 if failed else 0
@@ -105,9 +105,9 @@ def _seeded() -> str:
     return ", ".join(f"{' and '.join(arms)} on {name}" for name, arms in SEEDED.items())
 
 
-def _data(options: argparse.Namespace) -> Path:
-    """The folder of the sets; raises ConfigError where none is named."""
-    named = options.data or os.environ.get(DATA_VARIABLE)
+def data_folder(given: Path | None) -> Path:
+    """The folder of the sets, as named or by the environment; raises ConfigError where neither names one."""
+    named = given or os.environ.get(DATA_VARIABLE)
     if not named:
         raise ConfigError(
             f"--data DIR: name the folder that holds {SETS[0]} and the other sets, or set {DATA_VARIABLE}"
@@ -118,8 +118,8 @@ def _data(options: argparse.Namespace) -> Path:
 def _names(options: argparse.Namespace) -> list[str]:
     """The sets named; else those of the benchmark whose data are there."""
     if options.only:
-        return names_of(_data(options), options.only)
-    there = names_of(_data(options), None)
+        return names_of(data_folder(options.data), options.only)
+    there = names_of(data_folder(options.data), None)
     return [name for name in SETS if name in there]
 
 
@@ -128,7 +128,7 @@ def _plan(cells: Sequence[Cell], options: argparse.Namespace) -> list[Forecast |
     found: list[Forecast | str] = []
     for cell in cells:
         try:
-            session = cell.open(_data(options), options.work, options.set)
+            session = cell.open(data_folder(options.data), options.work, options.set)
             found.append(forecast(cell, session, [one for one in found if isinstance(one, Forecast)]))
         except RagraftError as error:
             found.append(f"{cell.data}, {cell.label}: {error}")
@@ -157,7 +157,7 @@ def _run(cell: Cell, options: argparse.Namespace) -> list[dict[str, str]]:
         print(f"{cell.data}, {cell.label}: {event.stage} {event.state}{expected}", file=sys.stderr, flush=True)
 
     try:
-        session = cell.open(_data(options), options.work, options.set)
+        session = cell.open(data_folder(options.data), options.work, options.set)
         try:
             run_table(session, tell)
         finally:
@@ -175,7 +175,8 @@ class Found:
     rows: list[Row]
     notes: list[str]
     cells: list[str]
-    hours: float
+    hours: dict[str, float]
+    """By data set."""
 
 
 class Book:
@@ -183,23 +184,41 @@ class Book:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
+        self._earlier = _earlier(options)
         self._known: dict[str, tuple[list[Mapping[str, float]], tuple[list[Row], list[str]]]] = {}
 
     def write(self, failed: Sequence[Mapping[str, str]]) -> Found:
         """Read what is finished now; a set's figures are computed again only where something came to it."""
         done = self._done()
-        rows: list[Row] = []
-        notes: list[str] = []
+        found = self._kept(done)
         for name, cells in done.items():
-            more, said = self._figures(name, cells)
-            rows += more
-            notes += [f"{name}: {one}" for one in said]
-        rows += pooled_rows(done)
-        names = [f"{one.cell.data}, {one.cell.label}" for cells in done.values() for one in cells]
-        found = Found(rows, notes, names, _hours([one for cells in done.values() for one in cells]))
+            rows, said = self._figures(name, cells)
+            found.rows.extend(rows)
+            found.notes.extend(f"{name}: {one}" for one in said)
+            found.cells.extend(_named(one.cell) for one in cells)
+            found.hours[name] = round(_hours(cells), 2)
+        found.rows.extend(pooled_rows(done))
         if self._options.json:
             _write(self._options, found, failed)
         return found
+
+    def wanting(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Without those of sets that the file has whole, unless they are asked for by name."""
+        whole = set(self._earlier.cells)
+        lacking = {cell.data for cell in cells if _named(cell) not in whole}
+        return [cell for cell in cells if self._options.only or cell.data in lacking]
+
+    def _kept(self, done: Mapping[str, Sequence[Done]]) -> Found:
+        """What the file has of sets that the work folder has nothing of; pooled rows where none can be made now."""
+        earlier = self._earlier
+        kept = [name for name in earlier.hours if name not in done]
+        pooled = bool(pooled_rows(done))
+        return Found(
+            [row for row in earlier.rows if row["data"] in kept or (row["data"].startswith("pooled") and not pooled)],
+            [note for note in earlier.notes if note.partition(": ")[0] in kept],
+            [cell for cell in earlier.cells if cell.partition(", ")[0] in kept],
+            {name: earlier.hours[name] for name in kept},
+        )
 
     def _done(self) -> dict[str, list[Done]]:
         options = self._options
@@ -218,6 +237,18 @@ class Book:
         return self._known[name][1]
 
 
+def _named(cell: Cell) -> str:
+    return f"{cell.data}, {cell.label}"
+
+
+def _earlier(options: argparse.Namespace) -> Found:
+    """What the file holds; an unfinished set of another machine is made again from its beginning."""
+    if not (options.json and options.json.is_file()):
+        return Found([], [], [], {})
+    written = json.loads(options.json.read_text(encoding="utf-8"))
+    return Found(*(written[key] for key in ("rows", "notes", "cells", "hours")))
+
+
 def _hours(cells: Sequence[Done]) -> float:
     """Of all stages; what runs share counts once."""
     seconds: dict[str, float] = {}
@@ -231,7 +262,7 @@ def _write(options: argparse.Namespace, found: Found, failed: Sequence[Mapping[s
         "benchmark": "methods",
         "quick": options.quick,
         "settings": options.set,
-        "hours": round(found.hours, 2),
+        "hours": found.hours,
         "cells": found.cells,
         "failed": list(failed),
         "notes": found.notes,

@@ -6,6 +6,8 @@
 
 DIR holds a folder a set, as the recipes name them (`squad/corpus.jsonl`, `eol/2026-08-22/train.jsonl`). The runs are
 siblings in the work folder; a stopped benchmark goes on with the same command, and a finished set is read, not run.
+Rows that stand in FILE stay there, and without --only their sets are not run again: a table may take several sittings,
+and machines.
 Only what the table shows is asked: each model with retrieved passages. `--grid` asks the whole grid, and what was
 forgotten, as `ragraft run` on the recipe does. A set's score is token F1, or what its questions ask for: label
 accuracy, exact calls. `tuned - rival` is paired by question, the rival being the better of base and few-shot base;
@@ -54,18 +56,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
+    earlier = _earlier(options)
     names = names_of(options.data, options.only)
-    rows, failed = [], []
-    for name in names:
+    rows, failed = dict(earlier), []
+    for name in names if options.only else [name for name in names if name not in earlier]:
         try:
-            rows.append(run_set(name, options.data, options.work, options.set))
+            rows[name] = run_set(name, options.data, options.work, options.set)
         except RagraftError as error:
             # A set that fails is told of at the end, beside the others' rows.
             failed.append({"set": name, "error": str(error)})
             print(f"{name}: {error}", file=sys.stderr)
         if options.json:
-            _write(options.json, {"rows": rows, "failed": failed, **_facts(options)})
-    print("\n".join(lines_of(rows)))
+            _write(options.json, {"rows": _ordered(rows), "failed": failed, **_facts(options)})
+    print("\n".join(lines_of(_ordered(rows))))
     for row in failed:
         print(f"{row['set']}: no row: {row['error']}")
     return 1 if failed else 0
@@ -78,7 +81,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these recipes; all whose data are there by default")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SET} alone, with few lessons and questions")
     parser.add_argument("--grid", action="store_true", help="ask the whole grid; about twice the answers")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here, after every set")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also keep the rows here, set by set")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every recipe")
     options = parser.parse_args(arguments)
     if options.quick:
@@ -87,6 +90,23 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if not options.grid:
         options.set = [*TABLE_ALONE, *options.set]
     return options
+
+
+def _earlier(options: argparse.Namespace) -> dict[str, Row]:
+    """Set → its row in the file, from earlier sittings; raises ConfigError for rows under other settings."""
+    if not (options.json and options.json.is_file()):
+        return {}
+    written = json.loads(options.json.read_text(encoding="utf-8"))
+    if written["settings"] != list(options.set):
+        raise ConfigError(
+            f"{options.json} holds rows made under {' '.join(written['settings']) or 'no settings'}, this command asks "
+            f"for {' '.join(options.set) or 'none'}; name another file"
+        )
+    return {row["set"]: row for row in written["rows"]}
+
+
+def _ordered(rows: Mapping[str, Row]) -> list[Row]:
+    return [rows[name] for name in sorted(rows)]
 
 
 def names_of(data: Path, only: Sequence[str] | None) -> list[str]:

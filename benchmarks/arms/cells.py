@@ -32,10 +32,18 @@ CHAINS: Mapping[str, tuple[str, ...]] = {
 """Arm → its methods, in the order in which arms are run; a chain takes its first method from the arm before it."""
 PREFERRING: Mapping[str, tuple[str, ...]] = {"raft+dpo": ("raft",), "hybrid+dpo": ("hybrid",)}
 """Arms that are run only where they are named: a preference stage follows the methods."""
-ARMS: Mapping[str, tuple[str, ...]] = {**CHAINS, **PREFERRING}
+GROUPING: Mapping[str, str] = {"raft-rows": "train.share=false", "raft-apart": "synthesize.group=1"}
+"""What the training engine shares, run only where named, each trained under several seeds as raft then is: raft's
+lessons read one by one, which must come to the same, and lessons that each have documents of their own."""
+ARMS: Mapping[str, tuple[str, ...]] = {**CHAINS, **PREFERRING, **dict.fromkeys(GROUPING, ("raft",))}
 SEEDED: Mapping[str, tuple[str, ...]] = {"covid_qa": ("raft", "rag-sft")}
 """Data set → the arms that are trained under several seeds."""
-OWN = ("name", "train.method", "train.seed", "train.preference", "train.steps.", "dap.force")
+DAP_TOKENS = 100_000
+"""Of text a copy that dap learns, unless `--set` names another number: a whole corpus would take hours an arm."""
+OWN = (
+    *("name", "train.method", "train.seed", "train.preference", "train.steps.", "dap.force", "dap.max_tokens"),
+    *(setting.partition("=")[0] for setting in GROUPING.values()),
+)
 """Settings in which arms differ by design."""
 SHARED_STAGES = ("ingest", "index", "examine")
 
@@ -64,10 +72,12 @@ class Cell:
         """Its run, under the recipe's settings and these."""
         own = [f"train.method={json.dumps(ARMS[self.arm])}"]
         own += ["train.preference=dpo"] if self.arm in PREFERRING else []
+        own += [GROUPING[self.arm]] if self.arm in GROUPING else []
         own += [f"train.seed={self.seed}"] if self.seed else []
         # Every public set here is smaller than the text from which dap pays by the literature; that is to be seen.
         own += ["dap.force=true"] if "dap" in ARMS[self.arm] else []
-        return open_set(self.data, data, work, [*settings, *own], run=self.run)
+        bound = [f"dap.max_tokens={DAP_TOKENS}"] if "dap" in ARMS[self.arm] else []
+        return open_set(self.data, data, work, [*bound, *settings, *own], run=self.run)
 
 
 def cells_of(names: Sequence[str], arms: Sequence[str], *, seeds: int, quick: bool = False) -> list[Cell]:
@@ -75,7 +85,8 @@ def cells_of(names: Sequence[str], arms: Sequence[str], *, seeds: int, quick: bo
     cells = []
     for name in names:
         cells += [Cell(name, arm, quick=quick) for arm in ARMS if arm in arms]
-        again = [arm for arm in SEEDED.get(name, ()) if arm in arms]
+        several = {*SEEDED.get(name, ()), *(("raft", *GROUPING) if any(arm in GROUPING for arm in arms) else ())}
+        again = [arm for arm in ARMS if arm in arms and arm in several]
         cells += [Cell(name, arm, seed, quick) for seed in range(1, seeds) for arm in again]
     return cells
 

@@ -32,6 +32,7 @@ RIVALS = (
     *(("raft", "rag-sft"), ("hybrid", "rag-sft"), ("rag-sft", "sft")),
     *(("hybrid", "raft"), ("dap+hybrid", "hybrid"), ("dap", "base")),
     *(("raft+dpo", "raft"), ("hybrid+dpo", "hybrid")),
+    *(("raft-rows", "raft"), ("raft-apart", "raft")),
 )
 """Pairs of arms that are compared beside each arm and the few-shot base."""
 POOLED = ("squad", "clapnq", "cortex_docs_v1.21.1")

@@ -97,6 +97,13 @@ def test_cells_go_set_by_set_and_further_seeds_come_last() -> None:
     assert Cell("squad", "raft", quick=True).run == "quick.squad.raft"
 
 
+def test_what_is_shared_is_measured_under_the_same_seeds() -> None:
+    assert [cell.label for cell in cells_of(["nq"], ["raft", "raft-rows", "raft-apart"], seeds=2)] == [
+        *("raft", "raft-rows", "raft-apart"),
+        *("raft seed 1", "raft-rows seed 1", "raft-apart seed 1"),
+    ]
+
+
 def test_every_arm_is_a_sibling_run_and_the_base_is_asked_once(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +179,24 @@ def test_rows_of_earlier_sittings_stay_and_other_settings_are_told(
     said = capsys.readouterr().out
     assert f"Note: {note}.\n" in said
     assert said.startswith("data ")
+
+
+def test_sets_that_the_file_holds_whole_are_not_made_again_on_another_machine(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--arm", "raft", "--seeds", "1", "--json", str(bench.folder / "methods.json"))
+    assert bench.run(*asked) == 0
+    first = bench.written()
+    assert first["rows"]
+    assert set(first["hours"]) == {"lights"}
+    (bench.folder / "work").rename(bench.folder / "elsewhere")
+    capsys.readouterr()
+    assert bench.run(*asked) == 0
+    assert "0 of 0 cells to run" in capsys.readouterr().out
+    assert bench.written() == first
+    assert bench.run(*asked, "--only", "lights") == 0
+    assert (bench.folder / "work" / "runs").exists()
+    assert bench.written()["cells"] == first["cells"]
 
 
 def test_a_cell_that_fails_stops_no_other(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

@@ -163,6 +163,22 @@ def test_sets_without_data_are_left_out_and_a_failed_one_stops_no_other(
     assert not list(file.parent.glob("*.part"))
 
 
+def test_rows_of_earlier_sittings_stay_and_are_not_made_again(
+    tmp_path: Path, ran: list[tuple[str, list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_data(tmp_path, "squad", "eol_2026-08-22")
+    file = tmp_path / "sets.json"
+    assert call(tmp_path, "--json", str(file), "--only", "squad") == 0
+    assert call(tmp_path, "--json", str(file)) == 0
+    assert [name for name, _ in ran] == ["squad", "eol_2026-08-22"]
+    assert [row["set"] for row in json.loads(file.read_text("utf-8"))["rows"]] == ["eol_2026-08-22", "squad"]
+    assert call(tmp_path, "--json", str(file), "--only", "squad") == 0
+    assert [name for name, _ in ran][2:] == ["squad"]
+    capsys.readouterr()
+    assert call(tmp_path, "--json", str(file), "--set", "train.epochs=2") == 1
+    assert "holds rows made under" in capsys.readouterr().err
+
+
 def test_quick_runs_one_set_with_few_lessons(tmp_path: Path, ran: list[tuple[str, list[str]]]) -> None:
     make_data(tmp_path, "squad", "nq")
     assert call(tmp_path, "--quick") == 0

@@ -1,0 +1,85 @@
+"""The verdict benchmark: what it makes of verdicts and scores, and what it refuses."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import verdicts
+from benchmarks.arms.cells import Done
+from benchmarks.verdicts import Judged
+from ragraft.errors import ConfigError
+from ragraft.pipeline import diagnosing
+
+
+def make_judged(name: str, action: str, *, size: int = 20, **means: float) -> Judged:
+    """A set in which every question of an arm scores the same, two questions a cluster."""
+    questions = [f"q{number}" for number in range(size)]
+    rows = [
+        {"action": one, "gain": {"value": 0.1, "low": 0.0, "high": 0.2}, "at_most": 0.3}
+        for one in ("raft", "hybrid", "prompt", "retrieval", "dap+hybrid")
+    ]
+    return Judged(
+        name,
+        {"decision": {"action": action, "does": "do it", "rule": "a rule"}, "verdict": rows},
+        {arm.replace("_", "-"): dict.fromkeys(questions, mean) for arm, mean in means.items()},
+        {question: f"c{number // 2}" for number, question in enumerate(questions)},
+    )
+
+
+def test_gains_foretold_stand_beside_real_ones() -> None:
+    one = make_judged("squad", "raft", base=0.1, base_fewshot=0.15, raft=0.3, hybrid=0.25)
+    rows = {row["action"]: row for row in verdicts.gain_rows(one)}
+    assert set(rows) == {"raft", "hybrid", "prompt"}  # no search setting and no dap+hybrid was asked
+    assert rows["raft"]["real"]["value"] == pytest.approx(0.2)
+    assert rows["raft"]["foretold"]["value"] == 0.1
+    assert [action for action, row in rows.items() if row["chosen"]] == ["raft"]
+
+
+def test_regret_is_zero_for_the_best_arm_and_counts_every_set_alike() -> None:
+    judged = [
+        make_judged("small", "raft", size=4, base=0.1, base_fewshot=0.2, raft=0.5, hybrid=0.4),
+        make_judged("large", "leave", size=40, base=0.5, base_fewshot=0.4, raft=0.3, hybrid=0.1),
+    ]
+    rows = {row["policy"]: row for row in verdicts.policy_rows(judged)}
+    assert rows["verdict"]["regret"]["value"] == 0
+    assert rows["always base-fewshot"]["regret"]["value"] == pytest.approx((0.3 + 0.1) / 2)
+    assert rows["always raft"]["regret"]["value"] == pytest.approx((0.0 + 0.2) / 2)
+    assert rows["always raft"]["verdict_minus_policy"]["value"] == pytest.approx(-0.1)
+    assert rows["always hybrid"]["arms"] == {"small": "hybrid", "large": "hybrid"}
+    lines = verdicts.lines_of(judged, list(rows.values()))
+    assert lines[0].startswith("small: do it (a rule) -> raft; best raft: base 10.0, ")
+
+
+@pytest.mark.parametrize(
+    ("action", "arm"), [("more-questions", "base"), ("retrieval", "base"), ("prompt", "base-fewshot")]
+)
+def test_an_action_leads_to_its_arm_and_one_without_a_setting_to_nothing(action: str, arm: str) -> None:
+    assert make_judged("nq", action, base=0.1, base_fewshot=0.1, raft=0.2, hybrid=0.2).chosen == arm
+
+
+def test_every_way_to_search_that_diagnose_tries_is_known_here() -> None:
+    source = inspect.getsource(diagnosing.finders)
+    ways = {diagnosing.IN_USE, f"reranker {diagnosing.RERANKER}"}
+    ways |= {name for name in verdicts.WAYS if f'"{name}"' in source}
+    assert ways == set(verdicts.WAYS)
+    assert verdicts.search_settings("words alone, k 8")[0] == "retrieve.k=8"
+    with pytest.raises(ConfigError, match="unknown to this benchmark"):
+        verdicts.search_settings("by smell, k 4")
+
+
+def test_sets_without_finished_arms_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read_done(runs: Path, cell: Any) -> Done | None:
+        return None
+
+    monkeypatch.setattr(verdicts, "read_done", read_done)
+    monkeypatch.setattr(verdicts, "names_of", lambda data, only: ["squad"])
+    assert verdicts.main(["--data", str(tmp_path), "--work", str(tmp_path / "work")]) == 1
+    said = capsys.readouterr().err
+    assert "squad: left out: raft, hybrid, dap+hybrid not finished by benchmarks.methods" in said
+    assert "run benchmarks.methods first" in said
