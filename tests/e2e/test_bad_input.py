@@ -19,12 +19,14 @@ from ragraft import cli
 from ragraft.backends.generators.openai import KEY, OpenAiGenerator
 from ragraft.pipeline import STAGES
 from tests.e2e.bad_input import CASES, Case, answer
+from tests.e2e.bad_input_shipping import SHIPPING
 
 if TYPE_CHECKING:
     from tests.conftest import Site
 
 MakeSite = Callable[..., "Site"]
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
+ALL = (*CASES, *SHIPPING)
 
 
 def page() -> dict[str, str]:
@@ -75,7 +77,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         yield
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.wrong for case in CASES])
+@pytest.mark.parametrize("case", ALL, ids=[case.wrong for case in ALL])
 def test_one_sentence_and_nothing_half_done(make_site: MakeSite, say: Say, case: Case) -> None:
     site = make_site()
     case.spoil(site)
@@ -98,4 +100,4 @@ def finished(site: Site) -> set[str]:
 
 
 def test_the_page_lists_these_cases() -> None:
-    assert list(page()) == [case.wrong for case in CASES]
+    assert list(page()) == [case.wrong for case in ALL]

@@ -1,9 +1,8 @@
-"""Commands that look at runs: status, show, compare; and export, which writes them for other programs."""
+"""Commands that look at runs: status, show, compare."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from ragraft.cli.printing import print_diagnosis, print_report, print_table
 @app.command()
 def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
     """Say which stages are done, and where each setting came from."""
-    from ragraft.pipeline import TABLE, flat_settings
+    from ragraft.pipeline import TABLE, flat_settings, in_service
 
     session = opened(file, set_, run_)
     print(f"{session.run.path}")
@@ -29,6 +28,9 @@ def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:
             print(f"  {stage.name:<11} {manifest.created}  {manifest.seconds:>8.1f} s{expected}  {facts}")
         else:
             print(f"  {stage.name:<11} not yet: {stage.asks}")
+    service = in_service(session)
+    if service:
+        print(service)
     print("settings (where from):")
     for key, value in flat_settings(session.config.model_dump(mode="json")).items():
         print(f"  {key} = {value} ({session.origins.get(key, 'default')})")
@@ -72,27 +74,3 @@ def compare(
     for note in found.notes:
         print(note)
     print(f"Page: {found.folder / 'compare.html'}")
-
-
-@app.command()
-def export(
-    target: Annotated[Path, typer.Argument(help="A new folder.")],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="KIND",
-            help="merged: the model as one plain folder for transformers. Lessons: chat (OpenAI's JSONL), "
-            "prompt-completion (TRL), axolotl or llama-factory (with their configs).",
-        ),
-    ] = "merged",
-    file: FileOption = YAML,
-    run_: Named = None,
-) -> None:
-    """Write the tuned model, or the lessons, for other programs."""
-    from ragraft.pipeline import export as export_model
-
-    exported = export_model(opened(file, [], run_), to, target)
-    print(exported.folder)
-    for note in exported.notes:
-        print(f"({note})", file=sys.stderr)

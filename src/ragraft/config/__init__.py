@@ -1,5 +1,6 @@
 """The YAML file as frozen sections, one a stage; every fault is reported at once. Knows no stage's code."""
 
+from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
     CONTEXTS,
     ContextArm,
@@ -44,6 +45,7 @@ __all__ = [
     "IngestConfig",
     "MethodName",
     "ModelArm",
+    "PromoteConfig",
     "PromptConfig",
     "QuestionFiles",
     "QuestionSource",

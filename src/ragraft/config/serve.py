@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ragraft.config.sections import Section
 
@@ -16,6 +16,16 @@ class ServeConfig(Section):
     """openai:MODEL at endpoint.url answers as base; computed here when left out."""
     tuned: str | None = None
     """openai:MODEL at endpoint.url answers as tuned (such as vLLM with an adapter); computed here when left out."""
+    open_models: int = Field(3, ge=2)
+    """Most models in memory at a time; the one asked longest ago makes room, and a change of models needs two."""
+    candidate: str = "tuned"
+    """Who gets the shares of canary and shadow: the run's own model, or one that was promoted."""
+    canary: float = Field(0.0, ge=0, le=1)
+    """Share of the conversations with the model in service that the candidate answers instead."""
+    shadow: float = Field(0.0, ge=0, le=1)
+    """Share of them that the candidate is asked too, in the background, for the log alone."""
+    shadow_beside: int = Field(0, ge=0)
+    """Users' answers that may be under way while the candidate is asked so; it is left when there are more."""
     at_once: int = Field(80, ge=1)
     """Most requests under way, those that wait for a place in the batch included; more are sent away with 503."""
     per_minute: int = Field(120, ge=1)
@@ -47,6 +57,12 @@ class ServeConfig(Section):
         if value is not None and not value.startswith("openai:"):
             raise ValueError("write it as openai:MODEL; models computed here are named by model: and by training")
         return value
+
+    @model_validator(mode="after")
+    def _shadows_are_logged(self) -> ServeConfig:
+        if self.shadow and not self.log:
+            raise ValueError("shadow: its answers go into the log alone, and log is false; set one of them otherwise")
+        return self
 
     @field_validator("origins")
     @classmethod

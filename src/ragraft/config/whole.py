@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
     CONTEXTS,
     DapConfig,
@@ -79,6 +80,7 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    promote: PromoteConfig = PromoteConfig()
     serve: ServeConfig = ServeConfig()
 
     def lesson_settings(self) -> dict[str, Section]:

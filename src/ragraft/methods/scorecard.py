@@ -192,6 +192,24 @@ def better_base(scorecard: Mapping[str, Any], context: str, metric: str = "f1") 
     return max((model for model in RIVALS if model in found), key=lambda model: found[model], default=None)
 
 
+def paired(
+    metric: str,
+    answers: Sequence[Answer],
+    questions: Sequence[ExamQuestion],
+    *,
+    context: str,
+    pair: tuple[str, str],
+    resamples: int,
+    seed: int,
+) -> dict[str, Any] | None:
+    """The difference of any of METRICS between two models, as among the scorecard's; None where nothing is paired."""
+    table = _conditions(answers, questions, MODELS)
+    first, second = (table.get((model, context)) for model in pair)
+    if first is None or second is None:
+        return None
+    return _difference(METRICS[metric], first, second, _Resampling(resamples, seed))
+
+
 def _conditions(answers: Sequence[Answer], questions: Sequence[ExamQuestion], models: Sequence[str]) -> Conditions:
     """Conditions in their order, the rows of each by question id."""
     known = {question.id: question for question in questions}

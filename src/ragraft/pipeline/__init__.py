@@ -7,8 +7,10 @@ from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.export import Exported, export
 from ragraft.pipeline.lint import lesson_table
+from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_tables, rollback
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
+from ragraft.pipeline.routing import DEFAULT
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.serving import TRAFFIC, Answered, Enquiry, Piece, Prepared, Retrieval, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
@@ -17,6 +19,7 @@ from ragraft.pipeline.table import ROWS, STAGES, TABLE
 
 __all__ = [
     "DECISIONS",
+    "DEFAULT",
     "ROWS",
     "SHOWN",
     "STAGES",
@@ -31,6 +34,7 @@ __all__ = [
     "Exported",
     "Piece",
     "Prepared",
+    "Promotion",
     "Proposed",
     "Retrieval",
     "Review",
@@ -45,12 +49,17 @@ __all__ = [
     "diagnosis_tables",
     "export",
     "flat_settings",
+    "in_service",
     "lesson_table",
     "open_review",
     "open_service",
     "open_session",
+    "promote",
     "propose_questions",
+    "registry_of",
+    "registry_tables",
     "report_table",
+    "rollback",
     "run_table",
     "show",
     "sweep",

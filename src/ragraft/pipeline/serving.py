@@ -10,9 +10,9 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -25,7 +25,12 @@ from ragraft.methods.conversation import Cuts, fit_conversation, read_conversati
 from ragraft.methods.prompt import Fitted, PromptBuilder
 from ragraft.methods.unfold import Unfolding
 from ragraft.pipeline.ask import indexed, notes_on, source_of
+from ragraft.pipeline.promote import registry_of
+from ragraft.pipeline.promotions import Promotions
+from ragraft.pipeline.roster import Roster
+from ragraft.pipeline.routing import DEFAULT, By, Shares
 from ragraft.pipeline.runner import Session
+from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.wiring import builder, retriever
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Delta, Message, Passage, Sampling
@@ -41,7 +46,7 @@ class Enquiry:
     """What somebody asks: a conversation that ends in a question, and how it is to be answered."""
 
     messages: tuple[Message, ...]
-    model: str
+    model: str = DEFAULT
     retrieval: Retrieval = "always"
     k: int | None = None
     """Passages; the run's own number when left out."""
@@ -67,6 +72,10 @@ class Prepared:
     began: float
     """On the monotonic clock."""
     retrieve_seconds: float
+    by: By = "named"
+    """Why this model answers."""
+    shadow: str | None = None
+    """Who is asked the same when there is time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +115,32 @@ class Service:
         index_version: str,
         log: TrafficLog | None,
         notes: tuple[str, ...] = (),
+        promotions: Promotions | None = None,
     ) -> None:
         self.settings, self.index_version, self.notes = settings, index_version, notes
-        self._opens, self._opened = opens, dict[str, Streamer]()
+        shares = Shares(settings.candidate, settings.canary, settings.shadow)
+        self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
+        self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
         self._retriever, self._builder, self._k, self._log = retriever, builder, k, log
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names, the one that answers by default first."""
-        return tuple(self._opens)
+        return self._roster.models
 
     @property
     def builder(self) -> PromptBuilder:
         return self._builder
 
     async def warm(self) -> None:
-        """Open the default model, and look something up: the first question waits for nothing."""
-        await self._at_desk(self._streamer, self.models[0])
+        """Open the model in service, and look something up: the first question waits for nothing."""
+        self.notes += await self._roster.open()
         await self.retrieve("ready?", 1)
+
+    async def follow(self) -> tuple[str, ...]:
+        """Take over what the registry says by now, without a gap; what is to be told of it."""
+        return await self._roster.follow()
 
     async def retrieve(self, query: str, k: int | None = None) -> list[Passage]:
         """The passages of a query, best first."""
@@ -134,17 +150,16 @@ class Service:
 
     async def prepare(self, enquiry: Enquiry) -> Prepared:
         """Look up and build the prompt. Raises InputError or ConfigError for what cannot be asked."""
-        if enquiry.model not in self._opens:
-            raise InputError(f"No model {enquiry.model} here; there is {' and '.join(self.models)}")
-        return await self._at_desk(self._prepare, enquiry)
+        route = self._roster.route(enquiry.model, enquiry.asker, enquiry.messages)
+        prepared = await self._at_desk(self._prepare, replace(enquiry, model=route.model))
+        return replace(prepared, by=route.by, shadow=route.shadow)
 
     async def answer(self, prepared: Prepared) -> AsyncGenerator[Piece]:
         """The answer piece by piece; its row is on disk before the last one comes. Leaving early ends the work."""
-        streamer = await self._at_desk(self._streamer, prepared.enquiry.model)
         unfolding, text, first = Unfolding(self._builder.abstention), "", 0.0
         last: Delta | None = None
         try:
-            async with aclosing(streamer.stream(prepared.fitted.prompt, prepared.sampling)) as deltas:
+            async with self._deltas(prepared) as deltas:
                 async for delta in deltas:
                     first = first or time.monotonic() - prepared.began
                     text += delta.text
@@ -156,7 +171,10 @@ class Service:
             self._desk.submit(self._log_left, prepared, text)
             raise
         assert last is not None, "a stream that ends without its completion"
-        yield await self._last(prepared, last, unfolding, first)
+        whole = await self._last(prepared, last, unfolding, first)
+        if prepared.shadow:
+            self.shadows.add(prepared)
+        yield whole
 
     async def feedback(self, row: Mapping[str, Any]) -> None:
         """Keep what somebody thinks of an answer; it is on disk when this returns."""
@@ -173,11 +191,11 @@ class Service:
 
     def load(self) -> dict[str, tuple[int, int]]:
         """For each opened model that tells: answers being written, and those that wait."""
-        opened = {name: getattr(streamer, "load", None) for name, streamer in self._opened.items()}
-        return {name: load for name, load in opened.items() if isinstance(load, tuple)}
+        return self._roster.load()
 
     def close(self) -> None:
         """Write what is still to be written, and let another process serve the run."""
+        self._roster.close()
         self._desk.shutdown(wait=True)
         if self._log is not None:
             self._log.close()
@@ -185,10 +203,34 @@ class Service:
     async def _at_desk(self, work: Callable[..., T], *given: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._desk, functools.partial(work, *given))
 
-    def _streamer(self, name: str) -> Streamer:
-        if name not in self._opened:
-            self._opened[name] = self._opens[name]()
-        return self._opened[name]
+    @asynccontextmanager
+    async def _deltas(self, prepared: Prepared) -> AsyncIterator[AsyncGenerator[Delta]]:
+        """A user's answer as its model writes it; meanwhile shadows keep still."""
+        with self.shadows.user():
+            async with (
+                self._roster.held(prepared.enquiry.model) as streamer,
+                aclosing(streamer.stream(prepared.fitted.prompt, prepared.sampling)) as deltas,
+            ):
+                yield deltas
+
+    async def _ask_again(self, prepared: Prepared) -> dict[str, Any]:
+        """Ask the candidate what the model in service has answered; the row for the log, where alone it goes."""
+        name, began = str(prepared.shadow), time.monotonic()
+        enquiry = replace(prepared.enquiry, model=name)
+        again = replace(prepared, id=f"shadow-{uuid.uuid4().hex}", enquiry=enquiry, began=began)
+        async with (
+            self._roster.held(name) as streamer,
+            aclosing(streamer.stream(again.fitted.prompt, again.sampling)) as deltas,
+        ):
+            last = [delta async for delta in deltas][-1]
+        assert last.completion is not None
+        reply = reply_to(again.fitted, last.completion, self._builder)
+        content, seconds = reply.parsed.answer or self._builder.abstention, time.monotonic() - began
+        answered = Answered(again, reply, content, self.index_version, seconds, seconds)
+        return {**self._row(answered), "kind": "shadow", "of": prepared.id}
+
+    async def _keep_shadow(self, row: Mapping[str, Any]) -> None:
+        await self._at_desk(self._append, row)
 
     def _passages(self, k: int | None) -> int:
         wanted = self._k if k is None else k
@@ -297,6 +339,9 @@ def open_service(session: Session) -> Service:
         index_version=at.made["index"].path.name,
         log=log,
         notes=notes_on(session, names[0]),
+        promotions=Promotions(
+            registry_of(session), session.backends.streamer, lambda: str(session.backends.model_facts()["identity"])
+        ),
     )
 
 
@@ -309,6 +354,7 @@ def _head(prepared: Prepared) -> dict[str, Any]:
         "at": _now(),
         "asker": enquiry.asker,
         "model": enquiry.model,
+        "by": prepared.by,
         "retrieval": enquiry.retrieval,
         "passages": [{"id": passage.id, "score": float(passage.score)} for passage in prepared.fitted.passages],
         "cuts": {name: getattr(prepared.cuts, name) for name in ("copies", "passages", "exchanges", "ignored")},

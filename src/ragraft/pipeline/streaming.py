@@ -26,5 +26,9 @@ class Whole:
         completion = await loop.run_in_executor(self._pool, self._ask, prompt, sampling)
         yield Delta(completion.text, completion)
 
+    def close(self) -> None:
+        """Begin no further answer."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _ask(self, prompt: Prompt, sampling: Sampling) -> Completion:
         return self._generator.generate([prompt], sampling)[0]

@@ -19,6 +19,7 @@ from ragraft.workspace.artifacts import (
     step_folder,
 )
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
+from ragraft.workspace.registry import Registry
 from ragraft.workspace.run import Run
 from ragraft.workspace.traffic import TrafficLog, read_traffic
 
@@ -38,6 +39,7 @@ __all__ = [
     "Lessons",
     "MadeQuestions",
     "Manifest",
+    "Registry",
     "Report",
     "Run",
     "Scorecard",

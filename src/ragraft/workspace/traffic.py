@@ -7,8 +7,6 @@ and goes. Knows files; knows no server and no question.
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ragraft.errors import WorkspaceError
 from ragraft.workspace.folder import Folder, hash_file
+from ragraft.workspace.lines import append_line, cut_torn_line, read_lines
 
 OPEN = "open.jsonl"
 FULL = 16 * 2**20
@@ -43,7 +42,7 @@ class TrafficLog:
             self._held.acquire()
         except Timeout:
             raise WorkspaceError(f"Another ragraft serves this run, and writes {folder}; end that one first") from None
-        _cut_torn_line(folder / OPEN)
+        cut_torn_line(folder / OPEN)
         for segment in folder.glob("*-*.jsonl"):  # renamed, and killed before its manifest was written
             if not segment.with_suffix(".json").exists():
                 self._describe(segment)
@@ -57,22 +56,9 @@ class TrafficLog:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write a row; it is on disk when this returns."""
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
         with self._writing:
             self._seal_if_due()
-            segment = self._folder.file(OPEN)
-            new = not segment.exists()
-            with segment.open("ab") as out:
-                place = out.tell()
-                try:
-                    out.write(line.encode("utf-8"))
-                    out.flush()
-                    os.fsync(out.fileno())
-                except OSError:
-                    out.truncate(place)  # half a row would spoil the next one
-                    raise
-            if new:
-                _sync_entry(self._folder.path)
+            append_line(self._folder.file(OPEN), row)
             self._day = self._day or self._today()
 
     def tidy(self) -> None:
@@ -113,7 +99,7 @@ class TrafficLog:
 
     def _describe(self, segment: Path) -> None:
         """Write a sealed segment's manifest: only then does it count as sealed."""
-        times = [row.get("at", "") for row in _rows(segment)]
+        times = [row.get("at", "") for row in read_lines(segment)]
         facts = {
             "rows": len(times),
             "first": min(times, default=None),
@@ -128,7 +114,7 @@ class TrafficLog:
         segment = self._folder.file(OPEN)
         if not segment.exists() or segment.stat().st_size == 0:
             return None
-        first = next(_rows(segment), {})
+        first = next(read_lines(segment), {})
         return str(first.get("at", ""))[:10] or self._today()
 
     def _today(self) -> str:
@@ -139,34 +125,4 @@ def read_traffic(folder: Path) -> Iterator[dict[str, Any]]:
     """All rows, sealed ones first, in the order in which they were written."""
     for segment in (*sorted(folder.glob("*-*.jsonl")), folder / OPEN):
         if segment.exists():
-            yield from _rows(segment)
-
-
-def _rows(segment: Path) -> Iterator[dict[str, Any]]:
-    with segment.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):  # the last line may still be being written
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise WorkspaceError(f"{segment} is damaged ({error}); move it away, and keep the rest") from None
-
-
-def _sync_entry(folder: Path) -> None:
-    """Have a new file's name on disk too, where the system keeps names apart from contents."""
-    if os.name == "posix":
-        place = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(place)
-        finally:
-            os.close(place)
-
-
-def _cut_torn_line(segment: Path) -> None:
-    if not segment.exists():
-        return
-    data = segment.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole != len(data):
-        with segment.open("r+b") as out:
-            out.truncate(whole)
+            yield from read_lines(segment)

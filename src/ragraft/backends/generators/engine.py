@@ -78,6 +78,7 @@ class Engine:
         """The token of each row that is to be read."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
         """The completion as it is written; leaving early takes the row out of the batch."""
@@ -106,8 +107,19 @@ class Engine:
         """Rows in the batch, and prompts that wait."""
         return len(self._rows), len(self._waiting)
 
+    def close(self) -> None:
+        """End the thread; an answer that is still under way gets an error."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
     def _add(self, row: Row) -> None:
         with self._changed:
+            if self._closed:
+                raise BackendError("This model was let go meanwhile; ask again")
             self._waiting.append(row)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="ragraft-engine", daemon=True)
@@ -118,7 +130,11 @@ class Engine:
         with torch.inference_mode():
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._waiting or self._rows)
+                    self._changed.wait_for(lambda: self._waiting or self._rows or self._closed)
+                    if self._closed:
+                        for row in (*self._rows, *self._waiting):
+                            row.tell(BackendError("This model was let go meanwhile; ask again"))
+                        return
                 try:
                     self._admit()
                     self._step()

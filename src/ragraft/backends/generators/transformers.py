@@ -64,6 +64,12 @@ class TransformersGenerator:
         """The completion as it is written, decoded together with all that are asked for meanwhile."""
         return self._engine.stream(prompt, sampling)
 
+    def close(self) -> None:
+        """End the thread that streams, so that nothing holds the network any more."""
+        if "_engine" in self.__dict__:
+            self._engine.close()
+            del self._engine
+
     @property
     def load(self) -> tuple[int, int]:
         """Streamed answers in the batch, and those that wait for a place in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager
@@ -14,7 +15,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
-from ragraft.pipeline import Answered, Enquiry, Prepared, Service
+from ragraft.pipeline import DEFAULT, Answered, Enquiry, Prepared, Service
 from ragraft.records import Message
 from ragraft.web.api import shapes
 from ragraft.web.api.bodies import ChatBody, Common, CompletionBody, FeedbackBody, RetrieveBody
@@ -24,6 +25,9 @@ from ragraft.web.api.guard import ASKER, Guard, Rules
 from ragraft.web.api.metrics import Metrics
 
 HOUR = 3600.0
+LOOK = 1.0
+"""Seconds between two looks at the registry."""
+log = logging.getLogger("ragraft.serve")
 GONE = 499
 """What nginx counts for a client that left; nobody gets it."""
 T = TypeVar("T")
@@ -36,10 +40,12 @@ def make_api(service: Service, rules: Rules) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        tidying = asyncio.create_task(_tidy(service))
+        beside = [asyncio.create_task(work) for work in (_tidy(service), _follow(service), service.shadows.run())]
         yield
         gate.closed = True
-        tidying.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
     app = FastAPI(title="ragraft", docs_url=None, redoc_url=None, lifespan=lifespan)
     tell_faults(app)
@@ -117,9 +123,9 @@ class Desk:
         self, kind: shapes.Kind, body: Common, asked: Sequence[tuple[Message, ...]], request: Request
     ) -> Response:
         """The response to a request: whole, or a stream. Every question counts as one under way."""
-        default = self.service.models[0]
-        enquiries = [body.enquiry(messages, request.scope.get(ASKER, ""), default) for messages in asked]
-        _known(self.service, enquiries[0].model)
+        enquiries = [body.enquiry(messages, request.scope.get(ASKER, ""), DEFAULT) for messages in asked]
+        if enquiries[0].model != DEFAULT:
+            _known(self.service, enquiries[0].model)
         with ExitStack() as stack:
             for _ in enquiries:
                 stack.enter_context(self.gate.entered())
@@ -206,6 +212,17 @@ async def _left(request: Request) -> None:
     """Returns when the client has left."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def _follow(service: Service) -> None:
+    """Look for a promotion or rollback, and take it over while answers go on."""
+    while True:
+        await asyncio.sleep(LOOK)
+        try:
+            for told in await service.follow():
+                log.warning("%s", told)
+        except Exception:  # a model that cannot be opened: the one in service goes on, and the next look may be luckier
+            log.exception("The registry could not be followed")
 
 
 async def _tidy(service: Service) -> None:

@@ -63,7 +63,7 @@ class Common(Body):
     """What chat and text completions share."""
 
     model: str = Field("", max_length=200)
-    """base or tuned; left out, the run's best."""
+    """base, tuned, a promoted model, or default; left out, the one in service."""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1)

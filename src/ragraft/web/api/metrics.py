@@ -38,6 +38,9 @@ class Metrics:
         self._rows = Gauge(
             "ragraft_rows", "Answers in a model's batch, or waiting.", ["model", "kind"], registry=self.registry
         )
+        self._shadows = Gauge(
+            "ragraft_shadows", "Questions asked of the candidate too.", ["outcome"], registry=self.registry
+        )
         self._service = service
 
     def request(self, route: str, status: int) -> None:
@@ -61,4 +64,6 @@ class Metrics:
         for model, (rows, waiting) in self._service.load().items():
             self._rows.labels(model, "batch").set(rows)
             self._rows.labels(model, "waiting").set(waiting)
+        for outcome, count in self._service.shadows.counts.items():
+            self._shadows.labels(outcome).set(count)
         return generate_latest(self.registry)

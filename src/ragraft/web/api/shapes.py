@@ -93,6 +93,7 @@ def extra(answered: Answered) -> dict[str, Any]:
         ],
         "quotes": [{"text": text, "number": number} for text, number in parsed.quotes],
         "passages": [passage_row(number, passage) for number, passage in enumerate(shown, 1)],
+        "by": prepared.by,
         "retrieval": {"decision": prepared.enquiry.retrieval, "query": prepared.query or None},
         "cuts": to_json(prepared.cuts),
         "max_tokens": prepared.sampling.max_tokens,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -155,3 +157,32 @@ def test_no_half_letter_and_no_white_space_at_the_end_is_told(generator: Transfo
         assert not text.endswith("\ufffd")
         assert text == text.strip()
         assert len(told) > 10
+
+
+def test_a_closed_generator_lets_its_network_go(tiny_model: Path) -> None:
+    generator = TransformersGenerator(str(tiny_model))
+    (prompt,) = prompts("where?")
+    before = asyncio.run(written(generator, prompt, GREEDY))
+    generator.close()
+    generator.close()
+    assert asyncio.run(written(generator, prompt, GREEDY)) == before, "who asks it again gets a new thread"
+    thread = generator._engine._thread
+    network = weakref.ref(generator._network)
+    generator.close()
+    assert thread is not None
+    assert not thread.is_alive()
+    del generator
+    gc.collect()
+    assert network() is None
+
+
+def test_answers_under_way_when_it_is_closed_are_told(generator: TransformersGenerator) -> None:
+    (prompt,) = prompts("where?")
+
+    async def ask() -> None:
+        async with aclosing(generator.stream(prompt, Sampling(max_tokens=1500))) as deltas:
+            async for _ in deltas:
+                await asyncio.to_thread(generator.close)
+
+    with pytest.raises(BackendError, match=r"^This model was let go meanwhile; ask again$"):
+        asyncio.run(ask())

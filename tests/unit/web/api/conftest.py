@@ -17,6 +17,7 @@ from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.config import ServeConfig
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.pipeline import Service
+from ragraft.pipeline.promotions import Promotions
 from ragraft.records import Delta, Passage, Prompt, Sampling
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
@@ -70,7 +71,9 @@ class Broken:
 class Served:
     """A service, its app and a client."""
 
-    def __init__(self, folder: Path, tokenizer: ports.Tokenizer, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, tokenizer: ports.Tokenizer, promotions: Promotions | None = None, **settings: Any
+    ) -> None:
         self.held = Held()
         serve = ServeConfig(**settings)
         self.service = Service(
@@ -81,6 +84,7 @@ class Served:
             k=2,
             index_version="0123456789ab",
             log=TrafficLog(folder, keep_days=None) if serve.log else None,
+            promotions=promotions,
         )
         self._folder, self._settings = folder, serve
 
@@ -103,7 +107,7 @@ Serves = Callable[..., Served]
 
 @pytest.fixture
 def serves(tmp_path: Path, word_tokenizer: ports.Tokenizer) -> Iterator[Serves]:
-    """Makes a service with these settings of `serve:`."""
+    """Makes a service with these settings of `serve:`, and perhaps promotions."""
     made: list[Served] = []
 
     def make(**settings: Any) -> Served:

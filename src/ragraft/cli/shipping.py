@@ -1,0 +1,81 @@
+"""Commands that put a model into service or into other programs: promote, rollback, registry, export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
+from ragraft.cli.printing import print_table
+from ragraft.errors import ConfigError, WorkspaceError
+
+
+@app.command()
+def promote(  # noqa: PLR0917 — options, not positions
+    force: Annotated[bool, typer.Option("--force", help="Whatever the gate says; the reason is kept.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why it is forced.")] = None,
+    file: FileOption = YAML,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Put the run's tuned model into service, if its exam shows that it is better and harms nothing."""
+    from ragraft.pipeline import promote as promote_run
+
+    if reason is not None and not force:
+        raise ConfigError("--reason belongs to --force; without it the gate decides")
+    found = promote_run(opened(file, set_, run_), force=(reason or "") if force else None)
+    print_table(found.table)
+    if found.refused:
+        raise WorkspaceError(
+            f"{found.model} is not put into service: {', '.join(found.failed)} not passed; the table says what to do, "
+            'and --force --reason "…" does it all the same'
+        )
+    print(f"{found.model} is in service ({found.event}); before: {found.before or 'none that was promoted'}")
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")] = "",
+    file: FileOption = YAML,
+) -> None:
+    """Go back to the model that was in service before; again, to the one before that."""
+    from ragraft.pipeline import rollback as roll_back
+
+    state = roll_back(opened(file, [], None), reason)
+    print(f"in service: {state.current or 'none that was promoted; a run answers with its own model'}")
+
+
+@app.command()
+def registry(file: FileOption = YAML) -> None:
+    """Show the models that were put into service, and the log of how it came."""
+    from ragraft.pipeline import registry_tables
+
+    for table in registry_tables(opened(file, [], None)):
+        print_table(table)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="KIND",
+            help="merged: the model as one plain folder for transformers. Lessons: chat (OpenAI's JSONL), "
+            "prompt-completion (TRL), axolotl or llama-factory (with their configs).",
+        ),
+    ] = "merged",
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Write the tuned model, or the lessons, for other programs."""
+    from ragraft.pipeline import export as export_model
+
+    exported = export_model(opened(file, [], run_), to, target)
+    print(exported.folder)
+    for note in exported.notes:
+        print(f"({note})", file=sys.stderr)

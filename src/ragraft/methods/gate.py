@@ -1,0 +1,172 @@
+"""The gate before service: whether an exam has shown that a tuned model is better, and no worse where it must not be.
+
+Knows the scorecard, forgetting.json and graded answers; knows no folder and no settings, and renders nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ragraft.methods.report_table import Table
+from ragraft.methods.report_text import Figure, bounded, interval, phrase, points, too_small
+from ragraft.methods.scorecard import better_base, paired
+from ragraft.methods.significance import non_inferior
+from ragraft.records import Answer, ExamQuestion, Interval
+
+CONTEXT = "retrieved"
+"""What the system does in use."""
+TUNED, BASE = "tuned", "base"
+NAMES = {"f1": "score", "em": "exact match", "f1_evidence_shown": "score where shown", "f1_all": "score, all questions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is asked: margins are shares of 1, and None asks nothing."""
+
+    metric: str
+    least: float
+    closed_book: float | None
+    formats: float | None
+    abstention: float | None
+    over_refusal: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What a run has shown."""
+
+    card: Mapping[str, Any]
+    """scorecard.json."""
+    forgetting: Mapping[str, Any]
+    """forgetting.json; empty where nothing was measured."""
+    answers: Sequence[Answer]
+    questions: Sequence[ExamQuestion]
+    resamples: int
+    seed: int
+
+    def difference(self, metric: str, context: str, rival: str | None) -> Figure | None:
+        """Tuned minus rival, as the scorecard has it."""
+        wanted = (metric, context, TUNED, rival)
+        rows = self.card["differences"]
+        return next((row for row in rows if (row["metric"], row["context"], row["a"], row["b"]) == wanted), None)
+
+    def paired(self, metric: str, rival: str | None) -> Figure | None:
+        """Tuned minus rival with retrieved passages, of a metric that the scorecard has no differences of."""
+        pair = (TUNED, rival or BASE)
+        return paired(
+            metric,
+            self.answers,
+            self.questions,
+            context=CONTEXT,
+            pair=pair,
+            resamples=self.resamples,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of the gate, and what came of it."""
+
+    name: str
+    figure: Figure | None
+    wants: str
+    passed: bool
+    then: str = ""
+    """What to do where it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """A figure that must not have fallen by more than a margin."""
+
+    name: str
+    figure: Figure | None
+    margin: float
+    setting: str
+    measure: str
+    """How it would be measured."""
+
+
+def pass_gate(exam: Exam, gate: Gate) -> list[Check]:
+    """Every condition that is asked; the model may go into service where all are passed."""
+    rival = better_base(exam.card, CONTEXT, gate.metric)
+    return [_primary(exam, gate, rival), *(_guard(guard) for guard in _guards(exam, gate, rival))]
+
+
+def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
+    """What must not have fallen, as far as it is asked."""
+    examine = "examine tuned and base with retrieved passages"
+    if gate.closed_book is not None:
+        figure = exam.difference("f1", "none", BASE)
+        measure = "have evaluate.contexts hold none, and evaluate.models base and tuned"
+        yield _Guard("score without documents", figure, gate.closed_book, "closed_book", measure)
+    if gate.formats is not None:
+        figure = exam.forgetting["formats"]["difference"] if exam.forgetting else None
+        yield _Guard("format instructions kept", figure, gate.formats, "formats", "leave evaluate.forgetting at true")
+    if gate.abstention is not None and any(not one.question.answerable for one in _asked(exam)):
+        figure = exam.paired("abstention_recall", rival)
+        yield _Guard("abstentions where nothing answers", figure, gate.abstention, "abstention", examine)
+    if gate.over_refusal is not None:
+        figure = _turned(exam.paired("over_refusal", rival))
+        yield _Guard("answers where evidence was shown", figure, gate.over_refusal, "over_refusal", examine)
+
+
+def gate_table(checks: Sequence[Check], rival: str | None) -> Table:
+    """A row a condition: the figure, what was wanted of it, and what to do where it failed."""
+    rows = tuple(
+        (
+            check.name,
+            interval(check.figure, signed=True),
+            check.wants,
+            "passed" if check.passed else "FAILED",
+            check.then,
+        )
+        for check in checks
+    )
+    return Table(f"Tuned minus {phrase(rival or BASE)}, points of 100", ("", "Found", "Wanted", "", "What to do"), rows)
+
+
+def _primary(exam: Exam, gate: Gate, rival: str | None) -> Check:
+    figure = exam.difference(gate.metric, CONTEXT, rival)
+    name, wants = NAMES.get(gate.metric, gate.metric), f"lower end above {points(gate.least)}"
+    if figure is None or not bounded(figure):
+        return Check(name, figure, wants, False, "examine tuned and base with retrieved passages")
+    if too_small(figure):
+        return Check(name, figure, wants, False, f"{figure['clusters']} clusters of questions show nothing; ask more")
+    if figure["low"] > gate.least:
+        return Check(name, figure, wants, True)
+    if figure["high"] < 0:
+        return Check(name, figure, wants, False, "it is worse: ask ragraft diagnose, and train otherwise")
+    found = figure.get("detectable")
+    from_ = f": such an exam finds {points(found)} points up" if found is not None else ""
+    return Check(name, figure, wants, False, f"ask more questions{from_}; or train otherwise")
+
+
+def _guard(guard: _Guard) -> Check:
+    """A loss of more than the margin must be ruled out; what was not measured is not."""
+    figure, margin, setting = guard.figure, guard.margin, f"promote.{guard.setting}"
+    wants = f"lower end above {points(-margin)}"
+    if figure is None or figure.get("low") is None:
+        return Check(guard.name, figure, wants, False, f"not measured: {guard.measure}; or set {setting}=null")
+    held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
+    if held:
+        return Check(guard.name, figure, wants, True)
+    if figure["high"] < -margin:
+        return Check(guard.name, figure, wants, False, "it has fallen: train otherwise (train.method: hybrid)")
+    then = f"a fall is not ruled out: ask more questions, or allow more in {setting}"
+    return Check(guard.name, figure, wants, False, then)
+
+
+def _asked(exam: Exam) -> list[ExamQuestion]:
+    asked = {answer.question_id for answer in exam.answers}
+    return [question for question in exam.questions if question.id in asked]
+
+
+def _turned(figure: Figure | None) -> Figure | None:
+    """A share that must not rise, as one that must not fall."""
+    if figure is None or figure.get("low") is None:
+        return figure
+    return {**figure, "value": -figure["value"], "low": -figure["high"], "high": -figure["low"]}

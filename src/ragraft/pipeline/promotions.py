@@ -1,0 +1,71 @@
+"""What the registry says while a server runs: which promoted models it can answer with, and which is in service.
+
+Knows the registry's files and how a model is opened; knows no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ragraft.errors import WorkspaceError
+from ragraft.ports import Streamer
+from ragraft.workspace import Registry
+
+Look = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was read at one look."""
+
+    models: tuple[str, ...]
+    """Promoted models that can answer here, the first one first."""
+    current: str | None
+    """The one of them in service; None where none is."""
+    notes: tuple[str, ...] = ()
+    """Of those that cannot answer, why not."""
+
+
+class Promotions:
+    """A server's view of the registry; looks at one small file, and reads it only when it has changed."""
+
+    def __init__(self, registry: Registry, opens: Callable[[str], Streamer], base_identity: Callable[[], str]) -> None:
+        self._registry, self._streamer, self._base_identity = registry, opens, base_identity
+        self._seen: Look | None = None
+
+    def look(self) -> Standing | None:
+        """What holds now; None where nothing has changed since the last look."""
+        try:
+            stat = self._registry.state_file.stat()
+        except FileNotFoundError:
+            return None
+        seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        state = self._registry.state()
+        fits, notes = [], []
+        for model in state.models:
+            why = self._why_not(model)
+            if why is None:
+                fits.append(model)
+            elif model == state.current:
+                notes.append(why)
+        return Standing(tuple(fits), state.current if state.current in fits else None, tuple(notes))
+
+    def open(self, model: str) -> Streamer:
+        """Open a promoted model, when all its files are what was promoted."""
+        return self._streamer(str(self._registry.checked(model)))
+
+    def _why_not(self, model: str) -> str | None:
+        try:
+            facts = self._registry.facts(model)
+        except WorkspaceError as error:
+            return f"{model} is in service by the registry, and cannot answer: {error}"
+        if facts["base_identity"] != self._base_identity():
+            return (
+                f"{model} is in service by the registry, and cannot answer here: it was tuned on {facts['base']}, "
+                "another model than this run's model:"
+            )
+        return None
