@@ -1,12 +1,14 @@
-"""The last cases of docs/errors.md: a model that is to go into service."""
+"""The last cases of docs/errors.md: a model that is to go into service or into other programs."""
 
 from __future__ import annotations
 
-from tests.e2e.bad_input import Case, sets, writes
+from tests.e2e.bad_input import EXPORT, Case, sets, writes
 
 PROMOTE = ("promote", "--file", "FILE")
 
 SHIPPING: tuple[Case, ...] = (
+    Case("exporting weights of a type that is none", command=(*EXPORT, "--to", "gguf", "--type", "q4")),
+    Case("exporting prompts before there is an exam", command=(*EXPORT, "--to", "openai-batch")),
     Case("promoting before there is a tuned model", command=PROMOTE),
     Case("promoting by force without a reason", command=(*PROMOTE, "--force")),
     Case("a reason without force", command=(*PROMOTE, "--reason", "why not")),

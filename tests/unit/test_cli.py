@@ -52,7 +52,7 @@ Commands:
   promote     Put the run's tuned model into service, if its exam shows...
   rollback    Go back to the model that was in service before; again, to...
   registry    Show the models that were put into service, and the log of...
-  export      Write the tuned model, or the lessons, for other programs.
+  export      Write the tuned model, the exam's prompts, or the lessons,...
 """
 LONG = ("index", "train", "evaluate")
 EXPECTED = r"about \d+ s, [\d,]+ tokens, under 0\.1 GB( \(first guess\))?"
@@ -360,10 +360,11 @@ def test_export_refuses_a_folder_that_holds_something(
     ragraft_("train", site.file)
     found = ragraft_("export", tmp_path, "--file", site.file)
     assert found == Result(1, "", f"ragraft: {tmp_path} is not empty; give a new folder\n")
-    unknown = ragraft_("export", tmp_path / "out", "--to", "gguf", "--file", site.file)
+    unknown = ragraft_("export", tmp_path / "out", "--to", "onnx", "--file", site.file)
     assert (unknown.code, unknown.err) == (
         1,
-        "ragraft: --to gguf is no form to export; known: merged, chat, prompt-completion, axolotl, llama-factory\n",
+        "ragraft: --to onnx is no form to export; known: merged, adapter, gguf, ollama, hub-folder, openai-batch, "
+        "chat, prompt-completion, axolotl, llama-factory\n",
     )
 
 

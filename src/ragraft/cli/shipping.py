@@ -58,24 +58,35 @@ def registry(file: FileOption = YAML) -> None:
 
 
 @app.command()
-def export(
+def export(  # noqa: PLR0917 — options, not positions
     target: Annotated[Path, typer.Argument(help="A new folder.")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
             metavar="KIND",
-            help="merged: the model as one plain folder for transformers. Lessons: chat (OpenAI's JSONL), "
+            help="The model, with a card: merged (one plain folder for transformers), adapter (PEFT), gguf "
+            "(llama.cpp), ollama, hub-folder. The exam's prompts: openai-batch. Lessons: chat (OpenAI's JSONL), "
             "prompt-completion (TRL), axolotl or llama-factory (with their configs).",
         ),
     ] = "merged",
+    type_: Annotated[
+        str, typer.Option("--type", help="Weights of gguf and ollama: f16, or q8_0, half as large.")
+    ] = "f16",
+    questions: Annotated[
+        Path | None, typer.Option("--questions", metavar="FILE", help="For openai-batch: these, not the exam's.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="For openai-batch: what the server calls the model.")
+    ] = "tuned",
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Write the tuned model, or the lessons, for other programs."""
+    """Write the tuned model, the exam's prompts, or the lessons, for other programs."""
+    from ragraft.pipeline import Wishes
     from ragraft.pipeline import export as export_model
 
-    exported = export_model(opened(file, [], run_), to, target)
+    exported = export_model(opened(file, [], run_), to, target, Wishes(type_, questions, model))
     print(exported.folder)
     for note in exported.notes:
         print(f"({note})", file=sys.stderr)

@@ -25,7 +25,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Learning:
     """How a set of lessons is learned."""
 
     base: str
@@ -63,82 +63,82 @@ def segment_row(pair: Pair) -> Row:
     return {"segments": [{"label": False, "text": pair.prompt}, {"label": True, "text": pair.completion}]}
 
 
-def axolotl_config(recipe: Recipe, *, validates: bool) -> Row:
+def axolotl_config(learning: Learning, *, validates: bool) -> Row:
     """A config beside lessons.jsonl and validation.jsonl."""
     adapter: Row = {}
-    if recipe.tuning != "full":
+    if learning.tuning != "full":
         adapter = {
-            "adapter": "qlora" if recipe.tuning == "qlora" else "lora",
-            **({"load_in_4bit": True} if recipe.tuning == "qlora" else {}),
-            "lora_r": recipe.rank,
-            "lora_alpha": recipe.alpha,
-            "lora_dropout": recipe.dropout,
+            "adapter": "qlora" if learning.tuning == "qlora" else "lora",
+            **({"load_in_4bit": True} if learning.tuning == "qlora" else {}),
+            "lora_r": learning.rank,
+            "lora_alpha": learning.alpha,
+            "lora_dropout": learning.dropout,
             "lora_target_linear": True,
-            **({"peft_use_dora": True} if recipe.tuning == "dora" else {}),
-            **({"peft_use_rslora": True} if recipe.tuning == "rslora" else {}),
+            **({"peft_use_dora": True} if learning.tuning == "dora" else {}),
+            **({"peft_use_rslora": True} if learning.tuning == "rslora" else {}),
         }
     held_out = {"path": "validation.jsonl", "ds_type": "json", "split": "train", "type": "input_output"}
     return {
-        "base_model": recipe.base,
+        "base_model": learning.base,
         "datasets": [{"path": "lessons.jsonl", "ds_type": "json", "type": "input_output"}],
         **({"test_datasets": [held_out]} if validates else {}),
         "train_on_inputs": False,
-        "sequence_len": recipe.max_tokens,
+        "sequence_len": learning.max_tokens,
         "sample_packing": False,
         **adapter,
         "micro_batch_size": 1,
-        "gradient_accumulation_steps": recipe.batch,
-        "num_epochs": recipe.epochs,
-        "learning_rate": recipe.learning_rate,
+        "gradient_accumulation_steps": learning.batch,
+        "num_epochs": learning.epochs,
+        "learning_rate": learning.learning_rate,
         "lr_scheduler": "cosine",
         "optimizer": "adamw_torch",
-        "warmup_ratio": recipe.warmup,
-        "weight_decay": recipe.weight_decay,
-        "max_grad_norm": recipe.max_grad_norm,
-        "gradient_checkpointing": recipe.checkpointing,
-        "bf16": recipe.bf16,
-        "seed": recipe.seed,
+        "warmup_ratio": learning.warmup,
+        "weight_decay": learning.weight_decay,
+        "max_grad_norm": learning.max_grad_norm,
+        "gradient_checkpointing": learning.checkpointing,
+        "bf16": learning.bf16,
+        "seed": learning.seed,
         "output_dir": "tuned",
     }
 
 
-def llamafactory_config(recipe: Recipe, *, validates: bool) -> Row:
+def llamafactory_config(learning: Learning, *, validates: bool) -> Row:
     """A config beside lessons.jsonl, validation.jsonl and dataset_info.json."""
     adapter: Row = {"finetuning_type": "full"}
-    if recipe.tuning != "full":
+    if learning.tuning != "full":
         adapter = {
             "finetuning_type": "lora",
-            "lora_rank": recipe.rank,
-            "lora_alpha": round(recipe.alpha),
-            "lora_dropout": recipe.dropout,
+            "lora_rank": learning.rank,
+            "lora_alpha": round(learning.alpha),
+            "lora_dropout": learning.dropout,
             "lora_target": "all",
-            **({"quantization_bit": 4} if recipe.tuning == "qlora" else {}),
-            **({"use_dora": True} if recipe.tuning == "dora" else {}),
-            **({"use_rslora": True} if recipe.tuning == "rslora" else {}),
+            **({"quantization_bit": 4} if learning.tuning == "qlora" else {}),
+            **({"use_dora": True} if learning.tuning == "dora" else {}),
+            **({"use_rslora": True} if learning.tuning == "rslora" else {}),
         }
     return {
         "stage": "sft",
         "do_train": True,
-        "model_name_or_path": recipe.base,
+        "model_name_or_path": learning.base,
         "dataset_dir": ".",
         "dataset": "lessons",
         **({"eval_dataset": "validation", "eval_strategy": "epoch"} if validates else {}),
         # The prompts are in the model's chat form already, the end token is in the answers.
         "template": "empty",
         "train_on_prompt": False,
-        "cutoff_len": recipe.max_tokens,
+        "cutoff_len": learning.max_tokens,
         **adapter,
         "per_device_train_batch_size": 1,
-        "gradient_accumulation_steps": recipe.batch,
-        "num_train_epochs": recipe.epochs,
-        "learning_rate": recipe.learning_rate,
+        "gradient_accumulation_steps": learning.batch,
+        "num_train_epochs": learning.epochs,
+        "learning_rate": learning.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_ratio": recipe.warmup,
-        "weight_decay": recipe.weight_decay,
-        "max_grad_norm": recipe.max_grad_norm,
-        "disable_gradient_checkpointing": not recipe.checkpointing,
-        "bf16": recipe.bf16,
-        "seed": recipe.seed,
+        "warmup_ratio": learning.warmup,
+        "weight_decay": learning.weight_decay,
+        "max_grad_norm": learning.max_grad_norm,
+        "disable_gradient_checkpointing": not learning.checkpointing,
+        "bf16": learning.bf16,
+        "seed": learning.seed,
         "output_dir": "tuned",
     }
 

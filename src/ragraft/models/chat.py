@@ -60,6 +60,10 @@ class ChatTokenizer:
         contents = (message.content for message in messages)
         return "".join(piece + content for piece, content in zip_longest(pieces, contents, fillvalue=""))
 
+    def turn_texts(self, roles: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The template's own text before, between and after the contents of such turns; None where it refuses them."""
+        return _template_pieces(self.tokenizer, roles)
+
     def target_ids(self, target: str) -> list[int]:
         """Token ids of an answer, closed by the token that ends a turn."""
         return [*self._data_ids(target), self.end]

@@ -146,11 +146,27 @@ def machine_facts() -> dict[str, Any]:
     return {"device": pick_device(), "threads": torch.get_num_threads()}
 
 
-def save_merged(model: str, target: Path) -> None:
-    """Write a checkpoint as one plain model folder (adapter folded in, float32) that transformers opens by itself."""
+def save_merged(model: str, target: Path, *, like_base: bool = False) -> None:
+    """Write a checkpoint as one plain model folder (adapter folded in) that transformers opens by itself.
+
+    Its numbers are float32, or `like_base` as wide as the base's. The chat template is the one it was taught with.
+    """
+    from ragraft.models.gguf_tokenizer import shipped_template
+
     network, tokenizer = open_model(model, precision="fp32", device="cpu")
+    if like_base:
+        network = network.to(dtype=_stored_dtype(resolve(base_of(model)[0]).path))
     network.save_pretrained(target)
+    tokenizer.tokenizer.chat_template = shipped_template(tokenizer)
     tokenizer.tokenizer.save_pretrained(target)
+
+
+def _stored_dtype(folder: Path) -> torch.dtype:
+    import torch
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
 
 
 def free_memory() -> None:

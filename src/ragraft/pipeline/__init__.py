@@ -5,7 +5,7 @@ from ragraft.methods.report_table import Table
 from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.compare import Comparison, compare
-from ragraft.pipeline.export import Exported, export
+from ragraft.pipeline.export import Exported, Wishes, export
 from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_tables, rollback
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
@@ -43,6 +43,7 @@ __all__ = [
     "Swept",
     "Table",
     "Wanted",
+    "Wishes",
     "ask",
     "changed_keys",
     "compare",

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ragraft.methods.peer_files import (
+    Learning,
     Pair,
-    Recipe,
     axolotl_config,
     chat_row,
     dataset_info,
@@ -18,7 +18,7 @@ from ragraft.methods.peer_files import (
 )
 from ragraft.records import Lesson, Message, Prompt
 
-RECIPE = Recipe("/models/m", "lora", 16, 32.0, 0.1, 5e-4, 1.0, 8, 0.05, 0.01, 1.0, False, 2048, 3, True)
+LEARNING = Learning("/models/m", "lora", 16, 32.0, 0.1, 5e-4, 1.0, 8, 0.05, 0.01, 1.0, False, 2048, 3, True)
 PAIR = Pair("<|im_start|>user\nWho?<|im_end|>\n<|im_start|>assistant\n", "Ada<|im_end|>")
 
 
@@ -40,7 +40,7 @@ def test_rows() -> None:
 
 
 def test_both_configs_say_the_same_of_the_run() -> None:
-    theirs, other = axolotl_config(RECIPE, validates=True), llamafactory_config(RECIPE, validates=True)
+    theirs, other = axolotl_config(LEARNING, validates=True), llamafactory_config(LEARNING, validates=True)
     pairs = {
         "base_model": "model_name_or_path",
         "lora_r": "lora_rank",
@@ -72,8 +72,8 @@ def test_both_configs_say_the_same_of_the_run() -> None:
     ],
 )
 def test_each_tuning_has_its_keys(tuning: str, theirs: dict[str, object], other: dict[str, object]) -> None:
-    recipe = replace(RECIPE, tuning=tuning)
-    axolotl, factory = axolotl_config(recipe, validates=False), llamafactory_config(recipe, validates=False)
+    learning = replace(LEARNING, tuning=tuning)
+    axolotl, factory = axolotl_config(learning, validates=False), llamafactory_config(learning, validates=False)
     assert axolotl.items() >= theirs.items()
     assert factory.items() >= other.items()
     assert ("adapter" in axolotl, "lora_rank" in factory) == (tuning != "full", tuning != "full")

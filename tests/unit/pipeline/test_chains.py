@@ -59,7 +59,7 @@ def test_everything_that_reads_a_run_knows_its_chain(
     assert ask(session, "Who keeps the lamp of Holm?").model == "tuned"
     assert fakes.asked[-1][0] == str(checkpoint / "02-rag-sft")
     saved: list[str] = []
-    monkeypatch.setattr("ragraft.models.load.save_merged", lambda model, target: saved.append(model))
+    monkeypatch.setattr("ragraft.models.load.save_merged", lambda model, target, **_: saved.append(model))
     export(session, "merged", site.folder / "out")
     assert saved == [str(checkpoint / "02-rag-sft")]
 
