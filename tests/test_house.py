@@ -25,6 +25,8 @@ PORTS = {
     "rerankers": ["cross-encoder", "overlap"],
     "retrievers": ["http"],
     "generators": ["echo", "openai", "transformers"],
+    "graders": ["entailment", "judge"],
+    "trackers": ["mlflow", "trackio"],
     "trainers": ["transformers"],
     "launchers": ["here"],
 }
@@ -35,6 +37,8 @@ METHODS = {
     "rerankers": ("rerank",),
     "retrievers": ("retrieve",),
     "generators": ("generate",),
+    "graders": ("judge",),
+    "trackers": ("track",),
     "trainers": ("command",),
     "launchers": ("launch",),
 }

@@ -10,7 +10,20 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ragraft.records import Chunk, Completion, Delta, Document, Hit, LogProbs, Passage, Prompt, Rejected, Sampling
+from ragraft.records import (
+    Chunk,
+    Claim,
+    Completion,
+    Delta,
+    Document,
+    Hit,
+    Judgement,
+    LogProbs,
+    Passage,
+    Prompt,
+    Rejected,
+    Sampling,
+)
 
 Matrix: TypeAlias = NDArray[np.float32]
 """Embeddings, one row a text: shape (texts, dimensions), float32, rows of length 1."""
@@ -126,6 +139,37 @@ class Scorer(Protocol):
         text stands by itself, of any length: where it is longer than the model's window, each token is read after as
         much of what stands before it as fits.
         """
+        ...
+
+
+class Grader(Protocol):
+    """Judges whether texts support what is said; never needed, and only as good as its agreement with people."""
+
+    def judge(self, claims: Sequence[Claim]) -> list[Judgement]:
+        """A judgement a claim, in order. One that fails or can't be read has no verdict, but a reason.
+
+        Raises BackendError where no claim at all can be judged.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What of a finished run is tracked."""
+
+    project: str
+    name: str
+    settings: Mapping[str, str]
+    figures: Mapping[str, float]
+    folder: Path
+    """Where a tracker keeps what is its own, unless the user's environment says otherwise."""
+
+
+class Tracker(Protocol):
+    """Keeps figures of runs for another program to show; nothing leaves the machine unless the environment says so."""
+
+    def track(self, run: Tracked) -> str:
+        """Keep one run; returns where, in words. Raises BackendError where it can't be kept."""
         ...
 
 

@@ -265,6 +265,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What is said, and the texts that should support it."""
+
+    text: str
+    passages: tuple[str, ...]
+    question: str = ""
+    """What it answers, where it is an answer and no sentence of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A grader's verdict on a claim."""
+
+    supported: bool | None
+    """None where the judgement failed or can't be read."""
+    score: float | None = None
+    """How surely it is supported, within 0..1, where the grader says so."""
+    reason: str = ""
+    """Why there is no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A figure with its 95 % interval, the rows behind it and the rows it could not score."""
 

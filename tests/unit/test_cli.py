@@ -49,6 +49,7 @@ Commands:
   status      Say which stages are done, and where each setting came from.
   show        Show an artifact's first rows as JSON; report and diagnosis...
   compare     Put several runs in one table: base, then each tuned model,...
+  agreement   Measure how far the grader of answers agrees with people,...
   promote     Put the run's tuned model into service, if its exam shows...
   rollback    Go back to the model that was in service before; again, to...
   registry    Show the models that were put into service, and the log of...
@@ -112,6 +113,19 @@ def test_every_command_explains_itself(ragraft_: Ragraft, name: str) -> None:
     found = ragraft_(name, "--help")
     assert found.code == 0
     assert command.help in " ".join(found.out.split())
+
+
+def test_agreement_prints_its_table_and_writes_its_figures(
+    ragraft_: Ragraft, make_site: MakeSite, save_cross_encoder: Callable[[int], Path]
+) -> None:
+    site = make_site(evaluate={"grader": f"entailment@{save_cross_encoder(2)}"})
+    labels, out = site.folder / "labels.jsonl", site.folder / "agreement.json"
+    row = '{"claim": "walrus", "evidence": ["the walrus rests"], "label": "supported"}\n'
+    labels.write_text(row + row.replace('"supported"', '"not_supported"'), encoding="utf-8")
+    found = ragraft_("agreement", labels, "--file", site.file, "--json", out)
+    assert (found.code, found.err) == (0, "")
+    assert "Agreement with people's labels" in found.out
+    assert json.loads(out.read_text("utf-8"))["claims"] == 2
 
 
 def test_every_stage_has_a_command() -> None:

@@ -108,7 +108,7 @@ index: {chunk_tokens: 4}
         "did you mean retrieve?",
         "train.epoch: unknown",
         "did you mean epochs?",
-        "evaluate.contexts.0: must be 'none', 'retrieved' or 'oracle' (got 'closed')",
+        "evaluate.contexts.0: must be 'none', 'retrieved', 'oracle' or 'oracle+N' (got 'closed')",
         "index.chunk_tokens: must be greater than or equal to 16 (got 4)",
     }
     assert "synthesize.distractors: 3 to 1 is not a range" in message
@@ -163,7 +163,7 @@ def test_questions_of_another_kind_are_one_plain_fault(tmp_path: Path, written: 
 
 def test_an_unknown_key_far_from_all_gets_the_known_ones(tmp_path: Path) -> None:
     message = fault(tmp_path, LEAST + "report: {zzz: 1}\n")
-    assert message.endswith("report.zzz: unknown; known: examples")
+    assert message.endswith("report.zzz: unknown; known: examples, track")
     assert fault(tmp_path, "documents: d\nquestions: {lessons: a, exam: b, exan: c}\n").endswith("did you mean exam?")
 
 

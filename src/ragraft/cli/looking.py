@@ -1,4 +1,4 @@
-"""Commands that look at runs: status, show, compare."""
+"""Commands that look at runs: status, show, compare; and agreement, on who judges their answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
 from ragraft.cli.printing import print_diagnosis, print_report, print_table
+from ragraft.disk import disk_faults_told
 
 
 @app.command()
@@ -74,3 +75,22 @@ def compare(
     for note in found.notes:
         print(note)
     print(f"Page: {found.folder / 'compare.html'}")
+
+
+@app.command()
+def agreement(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Claims that people have judged, as JSON lines.")],
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")] = None,
+    file: FileOption = YAML,
+    set_: Set = [],  # noqa: B006
+) -> None:
+    """Measure how far the grader of answers agrees with people, on claims that they have judged."""
+    from ragraft.pipeline import measure_agreement
+
+    found = measure_agreement(opened(file, set_, None), labels)
+    print_table(found.table)
+    for reason, number in found.data["reasons"].items():
+        print(f"  {number:>6} unscored: {reason}")
+    if out is not None:
+        with disk_faults_told(out):
+            out.write_text(json.dumps(found.data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,19 +1,17 @@
 """The YAML file as frozen sections, one a stage; every fault is reported at once. Knows no stage's code."""
 
+from ragraft.config.evaluating import ContextArm, EvaluateConfig, ModelArm
 from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
     CONTEXTS,
-    ContextArm,
     DapConfig,
     DiagnoseConfig,
     EndpointConfig,
-    EvaluateConfig,
     ExamineConfig,
     GenerateConfig,
     HybridConfig,
     IndexConfig,
     IngestConfig,
-    ModelArm,
     PromptConfig,
     QuestionSource,
     ReportConfig,

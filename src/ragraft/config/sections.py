@@ -304,37 +304,6 @@ class HybridConfig(Section):
         return value
 
 
-ModelArm = Literal["base", "base-fewshot", "tuned"]
-ContextArm = Literal["none", "retrieved", "oracle"]
-
-
-class EvaluateConfig(Section):
-    models: tuple[ModelArm, ...] = ("base", "base-fewshot", "tuned")
-    contexts: tuple[ContextArm, ...] = ("none", "retrieved", "oracle")
-    max_questions: int | None = Field(None, ge=1)
-    """Ask at most this many exam questions (whole clusters, seeded)."""
-    batch: int = Field(32, ge=1)
-    """Prompts generated at a time; also the unit of resuming."""
-    shots: int = Field(3, ge=1)
-    """Examples shown to base-fewshot."""
-    shot_questions: int = Field(16, ge=2)
-    """Validation questions on which the order of the examples is chosen."""
-    resamples: int = Field(2000, ge=100)
-    """Bootstrap resamples of clusters."""
-    generator: str = "transformers"
-    """Backend that generates answers."""
-    forgetting: bool = True
-    """Measure on built-in general instructions what tuning made the model forget."""
-    general_text: Path | None = None
-    """A file of general text on which dap's bits per byte are measured too; ragraft's own sample when left out."""
-    seed: int = 0
-
-    @field_validator("models", "contexts")
-    @classmethod
-    def _some_each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return each_once(value)
-
-
 class DiagnoseConfig(Section):
     max_questions: int = Field(50, ge=1)
     """Ask at most this many validation questions (of each cluster in turn, seeded)."""
@@ -358,3 +327,5 @@ class DiagnoseConfig(Section):
 class ReportConfig(Section):
     examples: int = Field(12, ge=0)
     """Questions shown on which base and tuned differ, half wins and half losses where there are."""
+    track: str | None = None
+    """Where the report's figures are kept, too: mlflow, trackio, or a plugin; nowhere by default."""

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from ragraft.config.sections import ContextArm, Section
+from ragraft.config.evaluating import ContextArm
+from ragraft.config.sections import Section
 from ragraft.config.whole import describe_faults
 from ragraft.errors import ConfigError
 from ragraft.yaml_file import read_yaml

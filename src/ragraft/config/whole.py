@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from ragraft.config.evaluating import EvaluateConfig
 from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
     CONTEXTS,
     DapConfig,
     DiagnoseConfig,
     EndpointConfig,
-    EvaluateConfig,
     ExamineConfig,
     HybridConfig,
     IndexConfig,
@@ -183,8 +183,9 @@ def _resolve_paths(config: Config, root: Path) -> Config:
     elif questions is not None:
         resolved = root / questions.expanduser()
     documents = tuple(root / place.expanduser() for place in config.documents)
-    general = config.evaluate.general_text
-    evaluate = config.evaluate.model_copy(update={"general_text": root / general.expanduser() if general else None})
+    files = {key: getattr(config.evaluate, key) for key in ("general_text", "grader_labels")}
+    found = {key: root / file.expanduser() if file else None for key, file in files.items()}
+    evaluate = config.evaluate.model_copy(update=found)
     machines = config.diagnose.machines
     diagnose = config.diagnose.model_copy(update={"machines": root / machines.expanduser() if machines else None})
     paths = {"documents": documents, "questions": resolved, "evaluate": evaluate, "diagnose": diagnose}

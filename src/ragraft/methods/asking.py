@@ -38,6 +38,15 @@ class Shots:
 NO_SHOTS = Shots()
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A model as it is asked."""
+
+    name: str
+    generator: Generator
+    shots: Shots = NO_SHOTS
+
+
 @dataclass(slots=True)
 class Room:
     """Where questions are asked: in an order that wastes little and never changes."""
@@ -111,15 +120,18 @@ class Room:
             self.tick(len(batch))
         return [done[place] for place in range(len(shown))]
 
-    def cell(
-        self, model: str, context: Context, shown: Shown, *, generator: Generator, shots: Sequence[Shot] = ()
-    ) -> list[tuple[Answer, Reply]]:
+    def cell(self, arm: Arm, context: Context, shown: Shown) -> list[tuple[Answer, Reply]]:
         """One condition's rows, in the order of the questions, each with the reply that it was read from."""
-        replies = self.replies(shown, generator, shots, keep_oracle=context in KEEPING)
+        replies = self.replies(shown, arm.generator, arm.shots.of(context), keep_oracle=context in KEEPING)
         return [
-            (answer_row(model, context, question, reply), reply)
+            (answer_row(arm.name, context, question, reply), reply)
             for (question, _), reply in zip(shown, replies, strict=True)
         ]
+
+    def rows(self, arm: Arm, label: str, shown: Shown, *, keep_oracle: bool = False) -> list[Answer]:
+        """Rows of passages that are no context's, under a label of their own."""
+        replies = self.replies(shown, arm.generator, arm.shots.of(label), keep_oracle=keep_oracle)
+        return [answer_row(arm.name, label, one, reply) for (one, _), reply in zip(shown, replies, strict=True)]
 
 
 def answer_row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answer:

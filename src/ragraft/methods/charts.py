@@ -51,7 +51,7 @@ def grid_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     )
     # Room on the right for the figure, which stands beyond the whisker.
     scale = alt.Scale(domain=[0, min(130.0, top * (1.12 if width >= WIDE else 1.25))], nice=False)
-    axis: dict[str, Any] = {"scale": scale, "title": report["headline"]["measure"], "axis": _value_axis(width)}
+    axis: dict[str, Any] = {"scale": scale, "title": report["headline"]["measure"], "axis": value_axis(width)}
     colour = alt.Color("model:N", scale=_model_scale(models), legend=None)
     shapes = [MODEL_SHAPES.get(model, "triangle-up") for model in models]
     shape = alt.Shape("model:N", scale=alt.Scale(domain=[model_name(m) for m in models], range=shapes), legend=None)
@@ -75,7 +75,7 @@ def grid_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
         labelPadding=4,
     )
     order = [context_name(context) for context in report["grid"]["contexts"]]
-    return _spec(panel.facet(row=alt.Row("context:N", sort=order, header=heads), spacing=14))
+    return spec_of(panel.facet(row=alt.Row("context:N", sort=order, header=heads), spacing=14))
 
 
 def grid_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def difference_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     axis: dict[str, Any] = {
         "scale": scale,
         "title": f"points of {report['headline']['measure']}, tuned minus base",
-        "axis": _value_axis(width),
+        "axis": value_axis(width),
     }
     middle = alt.X("f1:Q", **axis)
     zero = alt.Chart(alt.InlineData(values=[{"f1": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=middle)
@@ -118,7 +118,7 @@ def difference_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     dot = base.mark_point(size=120, filled=True, opacity=1, color=colour, shape="square").encode(x=middle)
     label = base.mark_text(dy=-13, fontSize=12, fontWeight=600, color=INK).encode(x=middle, text="label:N")
     layers = alt.layer(zero, whisker, dot, label)
-    return _spec(layers.properties(width=width, height=44 * len(rows)))
+    return spec_of(layers.properties(width=width, height=44 * len(rows)))
 
 
 def difference_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -142,14 +142,14 @@ def loss_chart(loss: Sequence[Mapping[str, Any]], *, width: int = WIDE) -> Spec:
     shown = [name for name in series if any(row["series"] == name for row in rows)]
     legend = alt.Legend(title=None, orient="top", values=shown, symbolType="stroke", labelFontSize=12, labelColor=INK)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("step:Q", title="optimizer step", axis=_value_axis(width)),
-        y=alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=_value_axis(width, shown="~f")),
+        x=alt.X("step:Q", title="optimizer step", axis=value_axis(width)),
+        y=alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=value_axis(width, shown="~f")),
         color=alt.Color("series:N", scale=scale, legend=legend),
     )
     train = base.transform_filter("datum.series == 'Training loss'").mark_line(strokeWidth=1.5)
     checked = base.transform_filter("datum.series == 'Validation loss'")
     layers = alt.layer(train, checked.mark_line(strokeWidth=2.5), checked.mark_point(filled=True, size=70, opacity=1))
-    return _spec(layers.properties(width=width, height=220))
+    return spec_of(layers.properties(width=width, height=220))
 
 
 def loss_rows(loss: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -180,13 +180,18 @@ def _bounds(figure: Figure) -> dict[str, float | None]:
     return {"f1": value, "low": low, "high": high, "edge": max(high, value)}
 
 
+def model_colours(models: Sequence[str]) -> dict[str, str]:
+    """Model → its colour, the same in every chart of a page."""
+    others = [model for model in models if model not in MODEL_COLOURS]
+    spare = {model: OTHER_COLOURS[place % len(OTHER_COLOURS)] for place, model in enumerate(others)}
+    return {model: MODEL_COLOURS.get(model) or spare[model] for model in models}
+
+
 def _model_scale(models: Sequence[str]) -> alt.Scale:
     import altair as alt
 
-    others = [model for model in models if model not in MODEL_COLOURS]
-    spare = {model: OTHER_COLOURS[place % len(OTHER_COLOURS)] for place, model in enumerate(others)}
-    colours = {**spare, **MODEL_COLOURS}
-    return alt.Scale(domain=[model_name(model) for model in models], range=[colours[model] for model in models])
+    colours = model_colours(models)
+    return alt.Scale(domain=[model_name(model) for model in models], range=list(colours.values()))
 
 
 def _names_axis() -> alt.Axis:
@@ -204,7 +209,8 @@ def _names_axis() -> alt.Axis:
     )
 
 
-def _value_axis(width: int, *, shown: str = ".0f") -> alt.Axis:
+def value_axis(width: int, *, shown: str = ".0f") -> alt.Axis:
+    """An axis of figures, with as many ticks as there is room for."""
     import altair as alt
 
     return alt.Axis(
@@ -223,7 +229,8 @@ def _value_axis(width: int, *, shown: str = ".0f") -> alt.Axis:
     )
 
 
-def _spec(chart: alt.TopLevelMixin) -> Spec:
+def spec_of(chart: alt.TopLevelMixin) -> Spec:
+    """The chart's data, in the look that all share."""
     configured = cast("alt.Chart", chart).configure(font="sans-serif", background="transparent", padding=2)
     spec: Spec = configured.configure_view(stroke=None).to_dict()
     return spec

@@ -34,17 +34,27 @@ def show(
         found = finder.find(questions, k)
         return [(question, tuple(passages)) for question, passages in zip(questions, found, strict=True)]
     if context == "oracle":
-        shown = [(question, _oracle(question, chunks, k)) for question in questions]
+        shown = [(question, oracle_of(question, chunks, k)) for question in questions]
         return [(question, passages) for question, passages in shown if passages]
     answerable = [question for question in questions if question.oracle and question.question.answerable]
-    ranked = finder.find(answerable, DEEPER * k) if answerable else []
-    beside = [_beside(question, found) for question, found in zip(answerable, ranked, strict=True)]
+    others = others_of(answerable, finder=finder, deep=DEEPER * k)
     if context == "unanswerable":
-        return [(one, tuple(others[:k])) for one, others in zip(answerable, beside, strict=True) if others]
-    return [(one, _among(one, others, chunks, k)) for one, others in zip(answerable, beside, strict=True)]
+        return [(one, tuple(beside[:k])) for one, beside in zip(answerable, others, strict=True) if beside]
+    return [
+        (one, among(one, oracle, beside[: max(k - len(oracle), 0)]))
+        for one, beside in zip(answerable, others, strict=True)
+        if (oracle := oracle_of(one, chunks, k))
+    ]
 
 
-def _oracle(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
+def others_of(questions: Sequence[ExamQuestion], *, finder: Finder, deep: int) -> list[list[Passage]]:
+    """Of the first `deep` passages found for each question, in their order, those that tell nothing of its answer."""
+    ranked = finder.find(questions, deep) if questions else []
+    return [_beside(question, found) for question, found in zip(questions, ranked, strict=True)]
+
+
+def oracle_of(question: ExamQuestion, chunks: Mapping[str, Passage], k: int) -> tuple[Passage, ...]:
+    """A passage for each piece of evidence; for a question without any, at most `k` of those that its set gives."""
     if question.oracle:
         return tuple(choose_oracle(question, chunks))
     given = set(context_ids(question.question))
@@ -62,11 +72,9 @@ def _beside(question: ExamQuestion, found: Sequence[Passage]) -> list[Passage]:
     ]
 
 
-def _among(
-    question: ExamQuestion, others: Sequence[Passage], chunks: Mapping[str, Passage], k: int
-) -> tuple[Passage, ...]:
-    oracle = _oracle(question, chunks, k)
-    shown = list(others[: max(k - len(oracle), 0)])
+def among(question: ExamQuestion, oracle: Sequence[Passage], others: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The oracle among the others, which keep their order, where the question's own hash puts it."""
+    shown = list(others)
     order = random.Random(f"{question.id}|oracle+N")
     for passage in oracle:
         shown.insert(order.randint(0, len(shown)), passage)

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ragraft.methods.agreement import agreement_sentence
 from ragraft.methods.exam_facts import known_warnings, making_sentence
+from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
 from ragraft.methods.report_forgetting import forgetting_data, forgetting_warning
 from ragraft.methods.report_significance import guardrail_warnings, significance_sentence, too_small_warning
@@ -37,9 +39,10 @@ ABSTENTION = (
     "over_refusal",
     "refusal_without_evidence",
 )
-CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "from_memory")
+CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "from_memory", SUPPORTED)
 COST = ("prompt_tokens", "answer_tokens", "truncated")
 SIGNIFICANCE = ("p", "p_holm", "detectable", "mcnemar")
+UNMEASURED = "how far it agrees with people was not measured (evaluate.grader_labels, or ragraft agreement)"
 ONE_SEED = "one training seed; headlines need three"
 NO_FEWSHOT = "the few-shot base was not examined; part of what tuning seems to gain may be only form"
 
@@ -71,6 +74,8 @@ class Sources:
     """The checkpoint's lint.json: set of lessons → what was found in it."""
     diagnosis: Mapping[str, Any] = field(default_factory=dict)
     """diagnosis.json, where `ragraft diagnose` was asked."""
+    timing: Sequence[Mapping[str, Any]] = ()
+    """The scores' timing.json."""
 
 
 def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
@@ -96,6 +101,11 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "abstention": _cells([row for row in conditions if row["context"] != "none"], ABSTENTION),
         "citations": _cells([row for row in conditions if row["context"] != "none"], CITATIONS),
         "cost": _cells(conditions, COST),
+        "timing": [dict(row) for row in sources.timing],
+        "selective": [dict(curve) for curve in card.get("selective") or ()],
+        "grader": _grader(card.get("grader") or {}),
+        "sweeps": [dict(sweep) for sweep in card.get("sweeps") or ()],
+        "probes": [dict(probe) for probe in card.get("probes") or ()],
         "forgetting": forgetting_data(sources.forgetting),
         "labels": dict(card.get("labels") or {}),
         "texts": dict(card.get("texts") or {}),
@@ -197,6 +207,16 @@ def _cells(conditions: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> l
         if figures:
             rows.append({"model": row["model"], "context": row["context"], "metrics": figures})
     return rows
+
+
+def _grader(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Who judged, how much could not be judged, and what is known of the judge."""
+    if not found:
+        return {}
+    told = f"{found['grader']} judged {plural(found['asked'], 'answer')}, {found['unscored']} without a verdict"
+    measured = found.get("agreement")
+    known = agreement_sentence(measured) if measured else UNMEASURED
+    return {**found, "sentence": f"{told}; {known}."}
 
 
 def _in_order(values: Any) -> list[str]:

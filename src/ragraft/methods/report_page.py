@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ragraft.methods import charts, report_table
+from ragraft.methods import charts, curve_charts, report_table
 from ragraft.methods.diagnosis_table import (
     advice_table,
     condition_table,
@@ -24,6 +24,11 @@ from ragraft.methods.lint_table import lint_table
 from ragraft.methods.page_template import page_template
 from ragraft.methods.report_forgetting import forgetting_table
 from ragraft.methods.report_marks import Piece, citation_spans, matched_spans, pieces, quote_spans
+from ragraft.methods.report_probes import MEANINGS as PROBED
+from ragraft.methods.report_probes import probe_tables
+from ragraft.methods.report_selective import selective_table
+from ragraft.methods.report_sweeps import AXES, sweep_tables
+from ragraft.methods.report_sweeps import MEANINGS as SWEPT
 from ragraft.methods.report_text import (
     MEANINGS,
     context_name,
@@ -37,6 +42,8 @@ from ragraft.methods.report_text import (
 )
 from ragraft.methods.text_fit import texts_sentences
 
+Maker = tuple[list[dict[str, Any]], Callable[..., charts.Spec]]
+"""What a chart shows, and who draws it."""
 LOSS = "Training and validation loss of {} by step"
 
 
@@ -54,11 +61,13 @@ def render_page(report: Mapping[str, Any]) -> str:
         foretold=foretold_sentence(report) if report.get("diagnosis") else None,
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
         charts=_charts(report),
+        swept=SWEPT,
+        probed=PROBED,
         losses={name: LOSS.format(name.partition("-")[2]) for name in _losses(report)},
         dark=charts.DARK,
-        tables=_tables(report),
+        tables=page_tables(report),
         examples=[_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
-        lists=_lists(report),
+        lists=page_lists(report),
     )
 
 
@@ -72,9 +81,12 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
     """Each chart as (class, SVG) for wide and narrow windows; charts without data are left out."""
     from markupsafe import Markup
 
-    makers: dict[str, tuple[list[dict[str, Any]], Callable[..., charts.Spec]]] = {
+    makers: dict[str, Maker] = {
         "difference": (charts.difference_rows(report), partial(charts.difference_chart, report)),
         "grid": (charts.grid_rows(report), partial(charts.grid_chart, report)),
+        "recall": (curve_charts.recall_rows(report), partial(curve_charts.recall_chart, report)),
+        "risk": (curve_charts.risk_rows(report), partial(curve_charts.risk_chart, report)),
+        **_sweep_charts(report),
         **{name: (charts.loss_rows(rows), partial(charts.loss_chart, rows)) for name, rows in _losses(report).items()},
     }
     widths = (("wide", charts.WIDE), ("narrow", charts.NARROW))
@@ -85,26 +97,41 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
     }
 
 
+def _sweep_charts(report: Mapping[str, Any]) -> dict[str, Maker]:
+    measure = report_table.measure_heading(report)
+    return {
+        f"sweep-{sweep['sweep']}": (
+            curve_charts.sweep_rows(sweep),
+            partial(curve_charts.sweep_chart, sweep, measure, AXES[sweep["sweep"]]),
+        )
+        for sweep in report.get("sweeps") or ()
+    }
+
+
 def _losses(report: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """The methods that recorded a loss, each with the rows that hold one."""
     return {name: rows for name, rows in report["loss"].items() if charts.loss_rows(rows)}
 
 
-def _tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
+def page_tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
+    """Every table of the page that has rows, by the name under which the page places it."""
     metrics = {
         "evidence": ("by_evidence", report_table.EVIDENCE, "By evidence"),
         "abstention": ("abstention", report_table.ABSTENTION, "Abstention"),
-        "cost": ("cost", report_table.COST, "Cost"),
     }
     found = {
         "grid": report_table.grid_table(report),
         "labels": report_table.label_table(report),
         "differences": report_table.difference_table(report),
+        "cost": report_table.cost_table(report),
         "citations": report_table.citation_table(report, report["citations"]),
         "retrieval": report_table.retrieval_table(report),
+        "selective": selective_table(report),
         "sides": report_table.sides_table(report),
         "forgetting": forgetting_table(report["forgetting"]),
         "lint": lint_table(report["lint"]),
+        **{f"sweep-{name}": table for name, table in sweep_tables(report.get("sweeps") or ()).items()},
+        **{f"probe-{name}": table for name, table in probe_tables(report.get("probes") or ()).items()},
         **_diagnosed(report.get("diagnosis") or {}),
         **{
             name: report_table.metric_table(report, report[part], columns, title=title)
@@ -125,7 +152,7 @@ def _diagnosed(diagnosis: Mapping[str, Any]) -> dict[str, report_table.Table]:
     }
 
 
-def _lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def page_lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Named lists of (key, text) for the end of the page."""
     parts = (("Run", "facts"), ("Lessons", "lessons"), ("Training", "training"), ("Settings", "settings"))
     return [(title, flatten(report[part])) for title, part in parts if report[part]]

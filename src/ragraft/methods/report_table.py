@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ragraft.methods.report_text import MISSING, Figure, context_name, interval, model_name, phrase, tokens
+from ragraft.methods.report_text import MISSING, Figure, context_name, interval, model_name, phrase, seconds, tokens
 from ragraft.methods.text_fit import texts_sentences
 
 Report = Mapping[str, Any]
@@ -25,11 +25,13 @@ CITATIONS = (
     ("quoting_share", "Answers that quote", interval),
     ("quote_verbatim", "Quotes verbatim", interval),
 )
+SUPPORTED = ("supported", "Supported, by the grader", interval)
 FROM_MEMORY = ("from_memory", "From memory, and said so", interval)
 COST = (
     ("prompt_tokens", "Prompt tokens", tokens),
     ("answer_tokens", "Answer tokens", tokens),
     ("truncated", "Cut short, %", interval),
+    ("seconds", "Seconds", seconds),
 )
 LABELS = (("accuracy", "Accuracy", interval), ("macro_f1", "Macro-F1", interval))
 EVIDENCE = (
@@ -89,7 +91,7 @@ def metric_table(
 def citation_table(report: Report, cells: Sequence[Mapping[str, Any]]) -> Table:
     """Citations and quotes; how much is answered from memory only where anything is."""
     recalled = any((cell["metrics"].get("from_memory") or {}).get("value") for cell in cells)
-    columns = (*CITATIONS, FROM_MEMORY) if recalled else CITATIONS
+    columns = (*CITATIONS, SUPPORTED, *([FROM_MEMORY] if recalled else []))
     return metric_table(report, cells, columns, title="Citations")
 
 
@@ -130,6 +132,18 @@ def score_table(report: Report) -> Table:
             for model in grid["models"]
         ),
     )
+
+
+def cost_table(report: Report) -> Table:
+    """Tokens an answer, and the seconds that one took where any was computed."""
+    took = {
+        (row["model"], row["context"]): {"seconds": {"value": row["seconds"]}} for row in report.get("timing") or ()
+    }
+    cells = [
+        {**cell, "metrics": {**cell["metrics"], **took.get((cell["model"], cell["context"]), {})}}
+        for cell in report["cost"]
+    ]
+    return metric_table(report, cells, COST, title="Cost")
 
 
 def label_table(report: Report) -> Table:
@@ -191,6 +205,8 @@ def _notes(report: Report) -> tuple[str, ...]:
     if shown is not None:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")
     notes += [headline["significance"]] if headline.get("significance") else []
+    grader = report.get("grader")
+    notes += [grader["sentence"]] if grader else []
     forgetting = report.get("forgetting")
     notes += [forgetting["sentence"]] if forgetting else []
     notes += texts_sentences(report.get("texts") or {})

@@ -80,6 +80,14 @@ def tokens(figure: Figure | None) -> str:
     return f"{value:,.1f}" if value < FEW else f"{value:,.0f}"
 
 
+def seconds(figure: Figure | None) -> str:
+    """Seconds, with two digits below ten."""
+    if figure is None or figure.get("value") is None:
+        return MISSING
+    value = float(figure["value"])
+    return f"{value:.2f}" if value < FEW else f"{value:,.0f}"
+
+
 def true_minus(text: str) -> str:
     """For pages and pictures: true minus signs before figures, a dash where there is none; hyphens elsewhere stay."""
     return "\N{EN DASH}" if text == MISSING else re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)

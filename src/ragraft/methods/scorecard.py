@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ragraft.methods.grade import measure_of
+from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.labels import label_scores
 from ragraft.methods.significance import detectable, difference_p, holm, mcnemar
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
@@ -35,7 +36,7 @@ CONTEXTS = (NO_DOCUMENTS, "retrieved", "oracle", "oracle+N")
 RIVALS = ("base-fewshot", "base")
 """Of two equally good ones the first is the better: it leaves less to form."""
 PAIRS = (("tuned", "base"), ("tuned", "base-fewshot"), ("base-fewshot", "base"))
-COMPARED = ("f1", "em", "f1_evidence_shown", "f1_all")
+COMPARED = ("f1", "em", "f1_evidence_shown", "f1_all", SUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ METRICS: Mapping[str, Metric] = {
     "quoting_share": Metric(_everything, _score("quoted")),
     "quote_verbatim": Metric(_everything, _score("quote_verbatim")),
     "from_memory": Metric(lambda row: row.documents, _from_memory),
+    SUPPORTED: Metric(lambda row: SUPPORTED in row.answer.scores, _score(SUPPORTED)),
     "answer_tokens": Metric(_everything, lambda row: float(row.answer.answer_tokens), share=False),
     "prompt_tokens": Metric(_everything, lambda row: float(row.answer.prompt_tokens), share=False),
     "truncated": Metric(_everything, lambda row: float(row.answer.finish_reason == "length")),

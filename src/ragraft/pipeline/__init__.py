@@ -6,6 +6,7 @@ from ragraft.methods.report_table import render_table as report_table
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.export import Exported, Wishes, export
+from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_tables, rollback
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
@@ -25,6 +26,7 @@ __all__ = [
     "STAGES",
     "TABLE",
     "TRAFFIC",
+    "Agreed",
     "Answered",
     "Asked",
     "Comparison",
@@ -52,6 +54,7 @@ __all__ = [
     "flat_settings",
     "in_service",
     "lesson_table",
+    "measure_agreement",
     "open_review",
     "open_service",
     "open_session",

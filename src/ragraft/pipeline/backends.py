@@ -18,6 +18,7 @@ from ragraft.pipeline.streaming import Whole
 from ragraft.ports import (
     Embedder,
     Generator,
+    Grader,
     Launcher,
     Reader,
     Reranker,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "openai:"
 """Before the name of a model that the configured endpoint serves."""
+JUDGE = "judge"
+"""The grader that asks a model; its source may be openai:MODEL."""
 
 
 class ConfiguredBackends:
@@ -75,15 +78,30 @@ class ConfiguredBackends:
         name, _, source = (self._config.retrieve.reranker or "").partition("@")
         if not name:
             return None
-        kind = load("rerankers", name)
         given = [_resolve("retrieve.reranker", source).path] if source else []
-        try:
-            inspect.signature(kind).bind(*given)
-        except TypeError:
-            form = f"{name}, without @SOURCE" if source else f"{name}@SOURCE, with a model's source"
-            raise BackendError(f"retrieve.reranker: {name} cannot be made so; write {form}") from None
-        made: Reranker = kind(*given)
+        made: Reranker = load_taking("retrieve.reranker", "rerankers", name, len(given))(*given)
         return made
+
+    @cached_property
+    def grader(self) -> Grader | None:
+        """Who judges answers; a judge is asked through the kept answers, so that it is asked nothing twice."""
+        name, _, source = (self._config.evaluate.grader or "").partition("@")
+        if not name:
+            return None
+        kind = load_taking("evaluate.grader", "graders", name, int(bool(source)))
+        if not source:
+            made: Grader = kind()
+        else:
+            made = kind(self.writer(source) if name == JUDGE else _resolve("evaluate.grader", source).path)
+        return made
+
+    def grader_identity(self) -> str | None:
+        """Changes when its judgements would; None without one."""
+        name, _, source = (self._config.evaluate.grader or "").partition("@")
+        if not source:
+            return name or None
+        own = self.writer_identity(source) if name == JUDGE else _resolve("evaluate.grader", source).identity
+        return f"{name} {own}"
 
     @cached_property
     def retriever(self) -> Retriever | None:
@@ -243,6 +261,20 @@ def load(port: str, name: str, also: Sequence[str] = ()) -> Any:
             missing = error.name or error
             raise BackendError(f"{name} needs {missing}: install it, or name another of ragraft.{port}") from None
     raise _unknown(port, name, also)
+
+
+def load_taking(key: str, port: str, name: str, given: int) -> Any:
+    """A backend's class that can be made of so many values: one where its setting names a source, else none.
+
+    Raises BackendError with how this backend is written.
+    """
+    kind = load(port, name)
+    try:
+        inspect.signature(kind).bind(*[None] * given)
+    except TypeError:
+        form = f"{name}, without @SOURCE" if given else f"{name}@SOURCE, with a model's source"
+        raise BackendError(f"{key}: {name} cannot be made so; write {form}") from None
+    return kind
 
 
 def load_scorer(name: str) -> Any:

@@ -11,13 +11,24 @@ from ragraft.methods.costs import load_machines
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.reading_data import load_reading
-from ragraft.pipeline.backends import ENDPOINT, ConfiguredBackends, load, load_scorer, require
+from ragraft.pipeline.backends import (
+    ENDPOINT,
+    JUDGE,
+    ConfiguredBackends,
+    load,
+    load_scorer,
+    load_taking,
+    require,
+)
 from ragraft.pipeline.general import asks_base, fetch_general, read_general, teacher_model
+from ragraft.pipeline.grading import read_labels
 from ragraft.pipeline.table import questions_of
 from ragraft.pipeline.texts import read_general_text
 from ragraft.workspace import Exam
 
 SHOWN = 5
+OPTIONAL = ("mlflow", "trackio")
+"""Trackers whose library is installed by an extra of the same name."""
 
 
 def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tuple[str, ...], *, fetch: bool) -> None:
@@ -36,10 +47,28 @@ def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tup
         ):
             if fetch or not source.startswith(("hf:", "pypi:")):
                 identify()
+    if "evaluate" in stages:
+        _check_grader(config, backends, fetch=fetch)
     if "synthesize" in stages:
         _check_writer(config, backends, fetch=fetch)
         if fetch:
             fetch_general(config)
+
+
+def _check_grader(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
+    """Who judges answers is written as it must be, and can be opened."""
+    name, _, source = (config.evaluate.grader or "").partition("@")
+    if not name:
+        return
+    load_taking("evaluate.grader", "graders", name, int(bool(source)))
+    if name == JUDGE and source.startswith(ENDPOINT):
+        backends.writer(source)
+    elif source and (fetch or not source.startswith(("hf:", "pypi:"))):
+        try:
+            backends.grader_identity()
+        except SourceError as error:
+            told = str(error).removeprefix("evaluate.grader: ")
+            raise SourceError(f"evaluate.grader: {told}") from None
 
 
 def _check_writer(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
@@ -97,6 +126,10 @@ def _scores(config: Config) -> None:
         read_general_text(config)
 
 
+def _labels(config: Config) -> None:
+    read_labels(config)  # raises what evaluate would
+
+
 def _asks_base(config: Config) -> bool:
     return asks_base(config) or teacher_model(config) == config.model
 
@@ -114,6 +147,14 @@ def _preference(config: Config) -> None:
         raise BackendError(
             f"train.preference: {config.train.preference} needs TRL: pip install 'ragraft[preference]', or leave "
             "train.preference out"
+        )
+
+
+def _tracks(config: Config) -> None:
+    name = config.report.track
+    if name in OPTIONAL and find_spec(name) is None:
+        raise BackendError(
+            f"report.track: {name} is not installed: pip install 'ragraft[{name}]', or leave report.track out"
         )
 
 
@@ -163,5 +204,12 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("generators", lambda config: config.evaluate.generator if config.train.preference else None),
         _preference,
     ),
-    "evaluate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _forgetting, _scores),
+    "evaluate": (
+        _named("generators", lambda config: config.evaluate.generator),
+        _opens_models,
+        _forgetting,
+        _scores,
+        _labels,
+    ),
+    "report": (_named("trackers", lambda config: config.report.track), _tracks),
 }

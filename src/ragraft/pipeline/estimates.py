@@ -17,7 +17,9 @@ from ragraft.methods import estimate as arithmetic
 from ragraft.methods import own_answers
 from ragraft.methods.estimate import Estimate, Pace, Work
 from ragraft.methods.forgetting import number_of_answers
+from ragraft.methods.passage_sweeps import passages_shown, sweep_points
 from ragraft.methods.probe import ANSWER_TOKENS
+from ragraft.methods.probing.table import PROBES
 from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.general import probed, teacher_model
 from ragraft.pipeline.rates import Measured, Rates
@@ -188,7 +190,7 @@ class Foresight:
         settings = config.evaluate
         questions = self._questions("exam")
         questions = min(questions, settings.max_questions or questions)
-        shown = {"none": 0, "retrieved": config.retrieve.k, "oracle": 1}
+        shown = {"none": 0, "retrieved": config.retrieve.k, "oracle": 1, "oracle+N": config.retrieve.k}
         models = ["tuned"] if self._base_is_kept() and "tuned" in settings.models else settings.models
         fewshot = "base-fewshot" in models
         trial = 2 * settings.shot_questions * fewshot
@@ -196,7 +198,11 @@ class Foresight:
         if settings.forgetting and "tuned" in settings.models:
             answers += number_of_answers(base_is_kept=self._base_is_kept())
         passages = sum(shown[context] for context in settings.contexts) * questions * len(models)
-        batches = -(-questions // settings.batch) * len(settings.contexts) * fewshot
+        points = self._points(questions)
+        answers += len(models) * sum(number for number, _ in points)
+        passages += len(models) * sum(number * many for number, many in points)
+        batches = sum(-(-number // settings.batch) for number, _ in points)
+        batches = (batches + -(-questions // settings.batch) * len(settings.contexts)) * fewshot
         example = arithmetic.lesson_tokens(settings.shots, passages=2, chunk_tokens=config.index.chunk_tokens)
         return arithmetic.evaluate_work(
             answers,
@@ -205,6 +211,16 @@ class Foresight:
             answer_tokens=config.prompt.answer_tokens,
             shots=batches * example,
         )
+
+    def _points(self, questions: int) -> list[tuple[int, int]]:
+        """What is asked of a model beside the grid: questions, and passages that each shows, point by point."""
+        k, settings = self.at.config.retrieve.k, self.at.config.evaluate
+        swept = min(questions, settings.sweep_questions)
+        probed = (PROBES[name].cells * min(questions, settings.probe_questions) for name in settings.probes)
+        return [
+            *((swept, passages_shown(name, at, k)) for name in settings.sweeps for at in sweep_points(name, k)),
+            *((number, k) for number in probed),
+        ]
 
     def lesson_work(self) -> Work:
         """What the base model is asked before lessons: a sample of what it knows, reasonings where it writes them, and

@@ -15,6 +15,7 @@ from ragraft.config import SweepConfig, load_sweep
 from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, or_meant
 from ragraft.methods.comparison import Scored, compare_runs
+from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.report_table import Table
 from ragraft.methods.scorecard import METRICS
 from ragraft.methods.sweep_table import sweep_rows, sweep_table
@@ -49,7 +50,7 @@ def sweep(file: Path, tell: Callable[[str, int, int], Tell]) -> Swept:
     Raises ConfigError before the first cell runs where any of them is at fault.
     """
     settings = load_sweep(file)
-    metrics = [*METRICS, "abstention_f1"]
+    metrics = [*(name for name in METRICS if name != SUPPORTED), "abstention_f1"]  # a sweep asks no grader
     if settings.metric not in metrics:
         raise ConfigError(
             f"{file}: metric: {settings.metric} is no figure of the scorecard{or_meant(settings.metric, metrics)}"
@@ -105,6 +106,10 @@ def _score(cell: Cell, settings: SweepConfig, place: Folder, tell: Tell) -> Scor
             "contexts": (settings.context,),
             "max_questions": settings.max_questions,
             "forgetting": False,
+            "sweeps": (),
+            "probes": (),
+            "grader": None,
+            "grader_labels": None,
         }
     )
     out = place.folder(session.config.name)

@@ -14,9 +14,11 @@ from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.diagnosing import diagnosis_settings, machines_identity, run_diagnosis
 from ragraft.pipeline.general import asks_base, general_identity
+from ragraft.pipeline.grading import grading_identity, read_labels
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.preference import training_settings, tuned_answers
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
+from ragraft.pipeline.tracking import track_report
 from ragraft.pipeline.wiring import At, builder, finder, retriever
 from ragraft.workspace import (
     RETRIEVED,
@@ -167,6 +169,9 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         out=out,
         side=side,
         made=made.questions(),
+        grader=at.backends.grader if settings.grader else None,
+        labelled=read_labels(at.config) if settings.grader else (),
+        spent=lambda: (at.backends.meter.answered, at.backends.meter.seconds),
     )
 
 
@@ -180,7 +185,7 @@ def _report(at: At, out: Folder) -> object:
         "passages": _passages(at),
         "method": "+".join(at.config.train.stages),
     }
-    return report(
+    made = report(
         Scorecard(at.made["evaluate"]),
         Exam(at.made["examine"]),
         Lessons(at.made["synthesize"]),
@@ -190,6 +195,10 @@ def _report(at: At, out: Folder) -> object:
         diagnosis=Diagnosis(at.made["diagnose"]) if "diagnose" in at.made else None,
         out=out,
     )
+    tracked = track_report(at.config, made.data(), out.path.parents[1])
+    if tracked:
+        out.write_json("summary.json", {**out.read_json("summary.json"), "tracked": tracked})
+    return made
 
 
 def _passages(at: At) -> dict[str, dict[str, Any]]:
@@ -308,9 +317,14 @@ TABLE: tuple[Stage, ...] = (
             config.synthesize,
             *text_settings(config),
         ],
-        identity=lambda at: [_model(at), _retrieved(at), general_text_identity(at.config)],
+        identity=lambda at: [
+            _model(at),
+            _retrieved(at),
+            general_text_identity(at.config),
+            grading_identity(at.config, at.backends),
+        ],
         run=_evaluate,
-        version=5,
+        version=6,
     ),
     Stage(
         name="report",

@@ -15,7 +15,7 @@ from typing import Any
 from ragraft.config import DiagnoseConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
 from ragraft.methods.answer import Reply
-from ragraft.methods.asking import NO_SHOTS, Room, Shots
+from ragraft.methods.asking import NO_SHOTS, Arm, Room, Shots
 from ragraft.methods.bits_per_byte import Sample
 from ragraft.methods.confidence import RIGHT, Sure, calibration, confidence
 from ragraft.methods.containment import holds
@@ -164,19 +164,13 @@ def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, sh
     asked: list[tuple[str, Context]] = [(PLAIN, "retrieved")]
     asked += [(arm, context) for context in CONTEXTS if (arm, context) != (PLAIN, "retrieved")]
     shown: dict[Context, Shown] = {context: room.show(context, questions) for context in CONTEXTS}
+    arms = {PLAIN: Arm(PLAIN, generator), FEWSHOT: Arm(FEWSHOT, generator, shots)}
     with progress_bar() as bar:
         task = bar.add_task("answering", total=sum(len(shown[context]) for _, context in asked))
         room.tick = partial(bar.advance, task)
         return {
             (model, context): {
-                row.question_id: (row, reply)
-                for row, reply in room.cell(
-                    model,
-                    context,
-                    shown[context],
-                    generator=generator,
-                    shots=shots.of(context) if model == FEWSHOT else (),
-                )
+                row.question_id: (row, reply) for row, reply in room.cell(arms[model], context, shown[context])
             }
             for model, context in asked
         }

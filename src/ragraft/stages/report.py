@@ -1,4 +1,4 @@
-"""Tell what the exam showed: report.json and one page of HTML. Reads all that came before; judges nothing anew.
+"""Tell what the exam showed: report.json, a page, and Markdown. Reads all that came before; judges nothing anew.
 
 Knows where the artifacts keep their figures; knows neither retrieval nor models.
 """
@@ -10,9 +10,10 @@ from typing import Any
 
 from ragraft.config import ReportConfig
 from ragraft.methods.report_data import Sources, build_report
+from ragraft.methods.report_markdown import render_markdown
 from ragraft.methods.report_page import render_page
 from ragraft.methods.report_text import interval, phrase
-from ragraft.workspace import FORGETTING, LINT, Checkpoint, Diagnosis, Exam, Folder, Lessons, Report, Scorecard
+from ragraft.workspace import FORGETTING, LINT, TIMING, Checkpoint, Diagnosis, Exam, Folder, Lessons, Report, Scorecard
 
 
 def report(
@@ -26,7 +27,7 @@ def report(
     out: Folder,
     diagnosis: Diagnosis | None = None,
 ) -> Report:
-    """Write report.json, report.html and summary.json.
+    """Write report.json, report.html, report.md and summary.json.
 
     `facts` is what only the pipeline knows: `name`, `created` (text), `settings` (the resolved config), `passages`
     (chunk id → at least title and text) and any further plain values worth showing; all may be left out.
@@ -45,11 +46,13 @@ def report(
             metrics=checkpoint.metrics(),
             facts=facts,
             diagnosis=diagnosis.data() if diagnosis else {},
+            timing=scorecard.folder.read_json(TIMING) if scorecard.folder.has(TIMING) else (),
         ),
         examples=settings.examples,
     )
     out.write_json("report.json", data)
     out.write_text("report.html", render_page(data))
+    out.write_text("report.md", render_markdown(data))
     out.write_json("summary.json", _summary(data))
     return Report(out)
 

@@ -32,6 +32,8 @@ from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
 FORGETTING = "forgetting.json"
+TIMING = "timing.json"
+"""Apart from the scores: the same answers are the same on any machine, what they took is not."""
 LINT = "lint.json"
 DIAGNOSIS = "diagnosis.json"
 CHUNKS = "chunks.parquet"
@@ -249,7 +251,8 @@ def _one_or_each(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard(Artifact):
-    """70-scores: answers.jsonl, scorecard.json, fewshot.json, forgetting.json and forgetting.jsonl."""
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, forgetting.json and forgetting.jsonl; rows
+    of sweeps, probes and judgements where they were asked for."""
 
     def answers(self) -> Iterator[Answer]:
         tuples = {"citations", "quotes", "passages"}

@@ -11,6 +11,7 @@ from ragraft.methods.report_table import (
     COST,
     Table,
     citation_table,
+    cost_table,
     difference_table,
     grid_table,
     metric_table,
@@ -159,6 +160,14 @@ def test_page_tables() -> None:
     assert retrieval_table(report).columns == ("Side", "Ranking", "Recall@1", "MRR@1", "Full recall@1")
     assert [row[0] for row in retrieval_table(report).rows] == ["exam"]
     assert sides_table(report).rows == (("exam", "2", "2", "0"),)
+
+
+def test_seconds_stand_beside_tokens_where_they_were_measured() -> None:
+    took = {"model": "tuned", "context": "retrieved", "answers": 9, "batch": 4, "seconds": 1.254}
+    table = cost_table(build_report(replace(sources(), timing=[took]), examples=0))
+    assert table.columns == ("Context", "Model", "Prompt tokens", "Seconds")
+    assert [row[-1] for row in table.rows] == ["-", "1.25"]
+    assert cost_table(build_report(sources(), examples=0)).columns == ("Context", "Model", "Prompt tokens")
 
 
 def test_an_exam_made_by_a_machine_says_so_right_below_the_verdict() -> None:

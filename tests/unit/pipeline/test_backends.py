@@ -15,7 +15,7 @@ from ragraft.errors import BackendError, SourceError
 from ragraft.pipeline import backends as module
 from ragraft.pipeline import open_session
 from ragraft.pipeline.backends import ConfiguredBackends, load, names
-from ragraft.records import Completion, Message, Passage, Prompt, Sampling
+from ragraft.records import Claim, Completion, Message, Passage, Prompt, Sampling
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -80,6 +80,7 @@ def test_named_backends_are_built_once(make_site: MakeSite) -> None:
     [
         ("index.store=pickle", lambda found: found.store),
         ("retrieve.reranker=best", lambda found: found.reranker),
+        ("evaluate.grader=best", lambda found: found.grader),
         ("train.trainer=best", lambda found: found.trainer),
         ("train.launcher=moon", lambda found: found.launcher),
         ("evaluate.generator=oracle", lambda found: found.generator(found.model_facts()["source"])),
@@ -99,6 +100,24 @@ def test_a_reranker_may_name_its_model(make_site: MakeSite, tiny_cross_encoder: 
     assert found.reranker is not None
     assert sorted(passage.id for passage in found.reranker.rerank("walrus", passages)) == ["a", "b"]
     assert configured(make_site("none")).reranker is None
+
+
+def test_a_grader_is_made_of_what_its_source_names(
+    make_site: MakeSite, save_cross_encoder: Callable[[int], Path]
+) -> None:
+    assert configured(make_site()).grader is None
+    assert configured(make_site("none")).grader_identity() is None
+    model = save_cross_encoder(2)
+    found = configured(make_site("entailment"), f"evaluate.grader=entailment@{model}")
+    assert found.grader is not None
+    assert found.grader.judge([Claim("the walrus rests", ("ice",))])[0].supported is not None
+    assert (found.grader_identity() or "").startswith("entailment path ")
+    site = make_site("judge", endpoint={"url": "http://judge.test/v1"})
+    judge = configured(site, "evaluate.grader=judge@openai:small")
+    assert type(judge.grader).__name__ == "JudgeGrader"
+    assert judge.grader_identity() == "judge openai:small at http://judge.test/v1 {}"
+    with pytest.raises(BackendError, match=r"^evaluate.grader: judge cannot be made so; write judge@SOURCE, with a"):
+        _ = configured(site, "evaluate.grader=judge").grader
 
 
 def test_an_embedder_may_be_a_model(make_site: MakeSite, tiny_embedder: Path) -> None:

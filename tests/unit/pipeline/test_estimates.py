@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ragraft.methods.estimate import answers_in
 from ragraft.methods.own_answers import ANSWER_TOKENS
 from ragraft.methods.seeds import seeds_for
 from ragraft.pipeline import ROWS, open_session
@@ -114,6 +115,21 @@ def test_the_base_is_not_asked_again_after_another_training(make_site: MakeSite,
     assert again.written < whole.written / 2
     other = plan(foresight(site, "train.epochs=3", "retrieve.k=3"), "evaluate").work
     assert other.written > again.written * 2, "other passages are other prompts"
+
+
+def test_what_is_asked_beside_the_grid_is_expected(make_site: MakeSite) -> None:
+    site = make_site()
+
+    def answers(*overrides: str) -> float:
+        return answers_in(plan(foresight(site, *overrides), "evaluate").work, 64)
+
+    plain = answers("evaluate.contexts=[retrieved]")
+    questions = (plain - 2 * 4) / 3  # three models, and two orders of the examples on four questions
+    # Four points of k, and one more answer for a document that is taken away.
+    more = answers("evaluate.contexts=[retrieved]", "evaluate.sweeps=[k]", "evaluate.probes=[removal]")
+    assert more - plain == pytest.approx(3 * questions * (4 + 1))
+    among = answers("evaluate.contexts=[retrieved,oracle+N]")
+    assert among - plain == pytest.approx(3 * questions)
 
 
 def test_asking_the_base_what_it_knows_is_expected_at_the_pace_of_the_exam(make_site: MakeSite, bring: Bring) -> None:

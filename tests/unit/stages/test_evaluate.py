@@ -12,10 +12,24 @@ import pytest
 from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
+from ragraft.methods.agreement import Labelled
 from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.ports import Generator, Scorer
-from ragraft.records import Answer, Chunk, Completion, ExamQuestion, Passage, Prompt, Question, Sampling, Side, to_json
+from ragraft.records import (
+    Answer,
+    Chunk,
+    Claim,
+    Completion,
+    ExamQuestion,
+    Judgement,
+    Passage,
+    Prompt,
+    Question,
+    Sampling,
+    Side,
+    to_json,
+)
 from ragraft.stages.evaluate import evaluate
 from ragraft.workspace import Exam, Folder, Index, Scorecard
 
@@ -87,12 +101,25 @@ def question(n: int) -> ExamQuestion:
     return ExamQuestion(asked, SIDES.get(n, "exam"), f"c{n}", (f"{name}#0",), parts=((f"{name}#0",),))
 
 
+class Judge:
+    """Believes what stands in the passages; can't read an answer to town 9's question."""
+
+    def judge(self, claims: Sequence[Claim]) -> list[Judgement]:
+        return [
+            Judgement(None, reason="the reply names no verdict (it begins “hm”)")
+            if "t9?" in claim.question
+            else Judgement(any(claim.text in text for text in claim.passages))
+            for claim in claims
+        ]
+
+
 def bring(
     folder: Path,
     generators: Mapping[str, Generator],
     *,
     rows: Sequence[ExamQuestion] | None = None,
     scorers: Mapping[str, Scorer] | None = None,
+    given: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Scorecard:
     place = Folder(folder)
@@ -118,6 +145,7 @@ def bring(
         builder=PromptBuilder(Words(), prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
         scorers=scorers,
         out=place.folder("scores"),
+        **(given or {}),
     )
 
 
@@ -249,6 +277,89 @@ def test_passages_over_the_budget_are_dropped_by_rank_and_counted(tmp_path: Path
     assert not cell(made, "base", "retrieved")["q6"].evidence_shown
     assert cell(made, "base", "oracle")["q6"].passages == ("t6#0",)
     assert made.card()["budget"]["passages dropped to fit"] == 6
+
+
+def test_sweeps_are_asked_beside_the_grid(tmp_path: Path) -> None:
+    plain = bring(tmp_path / "a", readers(), models=["base", "tuned"], contexts=["oracle+N"])
+    assert plain.card()["sweeps"] == []
+    assert not plain.folder.has("sweeps.jsonl")
+    made = bring(tmp_path / "b", readers(), models=["base", "tuned"], contexts=["oracle+N"], sweep_questions=4,
+                 sweeps=["distractors", "position", "k"])  # fmt: skip
+    assert list(made.answers()) == list(plain.answers()), "what is asked beside the grid changes nothing in it"
+    assert made.card()["budget"] == plain.card()["budget"]
+    sweeps = {sweep["sweep"]: sweep for sweep in made.card()["sweeps"]}
+    assert list(sweeps) == ["distractors", "position", "k"]
+    rows = list(made.folder.read_jsonl("sweeps.jsonl"))
+    for name, sweep in sweeps.items():
+        assert sweep["questions"] <= 4
+        assert len(sweep["points"]) == 2 * len(sweep["values"])
+        asked = [row for row in rows if row["context"].startswith(f"{name}=")]
+        assert len(asked) == len(sweep["points"]) * sweep["questions"]
+    assert sweeps["k"]["values"] == [1, 2, 4, 8]
+    # The town's own chunk is found second.
+    curve = [point["f1"]["value"] for point in sweeps["k"]["points"] if point["model"] == "base"]
+    assert curve[0] == 0.0
+    assert curve[1] == curve[3] > 0.5
+
+
+def test_probes_are_asked_beside_the_grid(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"models": ["base", "tuned"], "probes": ["rgb", "removal", "replacement", "coherence"]}
+    made = bring(tmp_path / "a", readers(), contexts=["retrieved"], probe_questions=5, **settings)
+    probes = {probe["probe"]: probe for probe in made.card()["probes"]}
+    assert list(probes) == settings["probes"]
+    assert all(probe["figures"] for probe in probes.values())
+    figures = {(row["figure"], row["model"]): row for probe in probes.values() for row in probe["figures"]}
+    assert figures["negative rejection", "base"]["value"] == 1.0
+    assert figures["negative rejection", "tuned"]["value"] == 0.0, "it answers by heart"
+    assert figures["abstains without the cited document", "base"]["value"] == 1.0
+    assert figures["follows the changed document", "base"]["value"] == 0.0, "the fake tells its mill by heart"
+    rows = [row["context"] for row in made.folder.read_jsonl("probes.jsonl")]
+    assert "removal" in rows
+    assert "retrieved" not in rows, "the grid's answers are taken"
+    alone = bring(tmp_path / "b", readers(), contexts=["none"], probe_questions=5, **settings)
+    again = {probe["probe"]: probe for probe in alone.card()["probes"]}
+    assert again == probes, "whether the grid has asked or the probe"
+
+
+def test_a_grader_judges_what_was_answered_with_retrieved_passages(tmp_path: Path) -> None:
+    labelled = [Labelled(Claim("b", ("a b",)), supported=True), Labelled(Claim("c", ("a b",)), supported=True)]
+    made = bring(tmp_path, readers(), models=["base", "tuned"], grader="words", grader_labels=Path("labels.jsonl"),
+                 given={"grader": Judge(), "labelled": labelled})  # fmt: skip
+    verdicts = {(row["model"], row["question_id"]): row for row in made.folder.read_jsonl("judgements.jsonl")}
+    assert {row["context"] for row in verdicts.values()} == {"retrieved"}
+    assert verdicts["base", "q6"]["supported"] is True
+    assert verdicts["tuned", "q11"]["supported"] is False, "it was not shown its town"
+    assert ("base", "q11") not in verdicts, "an abstention says nothing"
+    metrics = {(row["model"], row["context"]): row["metrics"].get("supported") for row in made.card()["conditions"]}
+    assert metrics["base", "retrieved"]["value"] == 1.0
+    assert (metrics["tuned", "retrieved"]["n"], metrics["tuned", "retrieved"]["unscored"]) == (5, 1)
+    assert metrics["tuned", "oracle"] is None
+    facts = made.card()["grader"]
+    assert (facts["grader"], facts["asked"], facts["unscored"]) == ("words", len(verdicts), 2)
+    assert facts["reasons"] == {"the reply names no verdict": 2}
+    assert facts["agreement"]["figures"]["accuracy"]["value"] == 0.5
+
+
+def test_seconds_are_those_of_answers_that_were_computed(tmp_path: Path) -> None:
+    ticks = iter([(0, 0.0), (6, 12.0), (6, 12.0), (6, 12.0), (6, 12.0), (10, 14.0)])
+    made = bring(tmp_path, readers(), models=["tuned"], given={"spent": lambda: next(ticks)})
+    assert made.folder.read_json("timing.json") == [
+        {"model": "tuned", "context": "none", "answers": 6, "batch": 4, "seconds": 2.0},
+        {"model": "tuned", "context": "oracle", "answers": 4, "batch": 4, "seconds": 0.5},
+    ]
+    assert not bring(tmp_path / "b", readers()).folder.has("timing.json")
+
+
+def test_risk_by_coverage_where_confidence_is_told(tmp_path: Path) -> None:
+    assert bring(tmp_path / "a", readers()).card()["selective"] == []
+
+    class Sure(Reader):
+        def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+            return [replace(one, logprobs=(-0.1, -0.3)) for one in super().generate(prompts, sampling)]
+
+    made = bring(tmp_path / "b", {"base": Sure(), "tuned": Sure(by_heart=True)})
+    assert [curve["model"] for curve in made.card()["selective"]] == ["base", "base-fewshot", "tuned"]
+    assert cell(made, "tuned", "retrieved")["q6"].scores["confidence"] == pytest.approx(0.8187, abs=0.001)
 
 
 def test_an_empty_exam_is_refused(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def read_page(made: Report) -> str:
 def test_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
     page = read_page(make_sample().write(tmp_path))
     assert page.startswith("<!DOCTYPE html>")
-    assert page.count("<svg ") == 6  # three charts, wide and narrow
+    assert page.count("<svg ") == 8  # four charts, wide and narrow
     assert not re.search(r"""(?:src|href|action)\s*=|@import|url\(|<script|<link|<iframe""", page)
     links = {link for link in re.findall(r"https?://[^\"' )<]+", page) if not link.startswith("http://www.w3.org/")}
     assert links == set()
@@ -392,6 +392,7 @@ def test_report_is_plain_json_in_a_fixed_shape(tmp_path: Path) -> None:
     assert json.loads(json.dumps(made.data(), allow_nan=False)) == made.data()
     assert list(made.data()) == [
         "name", "created", "headline", "diagnosis", "warnings", "exam", "grid", "by_evidence", "differences",
-        "abstention", "citations", "cost", "forgetting", "labels", "texts", "retrieval", "sides", "known_documents",
+        "abstention", "citations", "cost", "timing", "selective", "grader", "sweeps", "probes", "forgetting",
+        "labels", "texts", "retrieval", "sides", "known_documents",
         "lessons", "lint", "training", "loss", "examples", "settings", "facts",
     ]  # fmt: skip

@@ -16,6 +16,6 @@ def test_each_method_of_a_chain_has_its_loss_curve(tmp_path: Path) -> None:
     made = sample.write(tmp_path)
     assert {name: len(rows) for name, rows in made.data()["loss"].items()} == {"01-raft": 44, "02-hybrid": 8}
     page = read_page(made)
-    assert page.count("<svg ") == 8
+    assert page.count("<svg ") == 10
     for method in ("raft", "hybrid"):
         assert page.count(f'aria-label="Training and validation loss of {method} by step"') == 1
