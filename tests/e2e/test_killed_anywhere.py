@@ -126,20 +126,24 @@ def test_a_stage_killed_anywhere_ends_as_one_left_in_peace(
     wanted = artifacts(site, stage)
     assert wanted
     draw = random.Random(f"kill {stage}")
-    landed = 0
-    for number in range(KILLS):
+    landed = tried = 0
+    while landed < KILLS and tried < 3 * KILLS:
         shutil.rmtree(site.folder / "runs")
         shutil.copytree(kept, site.folder / "runs")
         # One moment in each tenth of the stage.
-        moment = (number + draw.random()) / KILLS * length
+        moment = (landed + draw.random()) / KILLS * length
         process = start(site, stage)
         began = await_stage(process, stage)
         time.sleep(max(0.0, began + moment - time.monotonic()))
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
-        landed += process.returncode == -signal.SIGKILL
+        tried += 1
+        if process.returncode == -signal.SIGKILL:
+            landed += 1
+        else:  # it had ended: a busy machine had made the first run long
+            length *= 0.9
         finish(start(site, stage))
         assert artifacts(site, stage) == wanted, f"killed after {moment:.2f} of {length:.2f} s"
     with capsys.disabled():
-        print(f"\n{stage}: {landed} of {KILLS} kills landed within {length:.1f} s; all ends were the same", flush=True)
-    assert landed, "every kill came too late to prove anything"
+        print(f"\n{stage}: {landed} kills landed within {length:.1f} s; all {tried} ends were the same", flush=True)
+    assert landed == KILLS, "too many kills came too late"

@@ -69,11 +69,24 @@ def write_card(job: Job, facts: dict[str, Any]) -> dict[str, Any]:
 def save(folder: Path, network: Any, tokenizer: ChatTokenizer, card: dict[str, Any]) -> None:
     """Weights first, the card last by rename: it exists, or there is no checkpoint."""
     network.save_pretrained(folder)
+    _put_in_order(folder / ADAPTER_FILE)
     tokenizer.tokenizer.save_pretrained(folder)
     part = folder / f".{CHECKPOINT_FILE}.part"
     part.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     part.replace(folder / CHECKPOINT_FILE)
     shutil.rmtree(folder / STEPS, ignore_errors=True)
+
+
+def _put_in_order(config: Path) -> None:
+    """PEFT keeps names of modules as sets, whose order is another in each process; a job leaves one file."""
+    if config.exists():
+        facts = json.loads(config.read_text(encoding="utf-8"))
+        named = {key: sorted(value) for key, value in facts.items() if _are_names(value)}
+        config.write_text(json.dumps({**facts, **named}, indent=2) + "\n", encoding="utf-8")
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _version(name: str) -> str:

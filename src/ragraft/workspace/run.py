@@ -128,6 +128,8 @@ class Run:
     def _point(self, place: Place, target: Path) -> None:
         if place.versioned:
             pointer = self.path / place.folder / CURRENT
+            for part in pointer.parent.glob(f".{CURRENT}.*.part"):  # what a kill left of a write
+                part.unlink()
             if not pointer.exists() or pointer.read_text("utf-8").strip() != target.name:
                 Folder(pointer.parent).write_text(CURRENT, target.name + "\n")
 

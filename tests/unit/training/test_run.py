@@ -99,6 +99,13 @@ def test_the_same_job_gives_the_same_bytes(make_job: MakeJob, undisturbed: Path)
     same(folder, undisturbed)
 
 
+def test_names_of_modules_stand_in_one_order(undisturbed: Path) -> None:
+    # A set's order is another in every process, which no comparison within one process would show.
+    adapter = json.loads((undisturbed / "adapter_config.json").read_text(encoding="utf-8"))
+    assert len(adapter["target_modules"]) > 3
+    assert adapter["target_modules"] == sorted(adapter["target_modules"])
+
+
 def test_another_seed_gives_others(make_job: MakeJob, undisturbed: Path) -> None:
     folder = make_job(seed=1)
     run_job(folder)

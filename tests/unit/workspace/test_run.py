@@ -71,6 +71,14 @@ def test_a_kill_between_manifest_and_pointer_loses_nothing(tmp_path: Path, monke
     assert fingerprint(run, INDEX) == TWO
 
 
+def test_what_a_kill_left_of_the_pointer_goes(tmp_path: Path) -> None:
+    run = Run(tmp_path, "acme")
+    finish(run, INDEX, ONE)
+    (run.path / INDEX.folder / ".current.0a1b2c3d.part").write_text("half", encoding="utf-8")
+    assert run.take(INDEX, ONE) is not None
+    assert sorted(one.name for one in (run.path / INDEX.folder).iterdir()) == ["current", "versions"]
+
+
 @PLACES
 def test_begin_goes_on_with_the_same_fingerprint_only(tmp_path: Path, place: Place) -> None:
     run = Run(tmp_path, "acme")
