@@ -22,7 +22,7 @@ from ragraft.workspace.artifacts import (
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.registry import Registry
 from ragraft.workspace.run import Run
-from ragraft.workspace.traffic import TrafficLog, read_traffic
+from ragraft.workspace.traffic import TrafficLog, count_traffic, read_back, read_traffic
 
 __all__ = [
     "DIAGNOSIS",
@@ -46,8 +46,10 @@ __all__ = [
     "Run",
     "Scorecard",
     "TrafficLog",
+    "count_traffic",
     "hash_file",
     "hash_json",
+    "read_back",
     "read_traffic",
     "step_folder",
     "write_atomically",

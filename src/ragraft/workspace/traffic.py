@@ -126,3 +126,42 @@ def read_traffic(folder: Path) -> Iterator[dict[str, Any]]:
     for segment in (*sorted(folder.glob("*-*.jsonl")), folder / OPEN):
         if segment.exists():
             yield from read_lines(segment)
+
+
+def count_traffic(folder: Path) -> int:
+    """How many rows there are."""
+    return sum(rows for _, rows in _sizes(folder))
+
+
+def read_back(folder: Path, before: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows with their numbers, counted from the oldest that is kept, the newest first; only those `before` a number.
+
+    Of sealed segments only those that are read into are opened.
+    """
+    sizes = _sizes(folder)
+    end = sum(rows for _, rows in sizes)
+    for segment, rows in reversed(sizes):
+        start = end - rows
+        if before is None or start < before:
+            # Rows that came since they were counted are left for the next look.
+            numbered = list(zip(range(start, end), read_lines(segment), strict=False))
+            yield from ((number, row) for number, row in reversed(numbered) if before is None or number < before)
+        end = start
+
+
+def _sizes(folder: Path) -> list[tuple[Path, int]]:
+    """The segments, oldest first, with their rows."""
+    sizes = []
+    for segment in (*sorted(folder.glob("*-*.jsonl")), folder / OPEN):
+        manifest = segment.with_suffix(".json")
+        if segment != folder / OPEN and manifest.exists():
+            sizes.append((segment, int(Folder(folder).read_json(manifest.name)["rows"])))
+        elif segment.exists():
+            sizes.append((segment, sum(chunk.count(b"\n") for chunk in _chunks_of(segment))))
+    return sizes
+
+
+def _chunks_of(segment: Path) -> Iterator[bytes]:
+    with segment.open("rb") as source:
+        while chunk := source.read(2**20):
+            yield chunk

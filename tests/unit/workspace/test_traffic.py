@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ragraft.errors import WorkspaceError
-from ragraft.workspace import TrafficLog, hash_file, read_traffic
+from ragraft.workspace import TrafficLog, count_traffic, hash_file, read_back, read_traffic
 
 DAY = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 
@@ -149,3 +149,32 @@ def test_a_damaged_row_is_told_with_its_file(opens: Opens, clock: Clock) -> None
     (log.folder / "open.jsonl").write_bytes(b"no json\n")
     with pytest.raises(WorkspaceError, match=r"open\.jsonl is damaged"):
         ids(log)
+
+
+def test_rows_are_read_back_from_any_place_whatever_was_sealed(opens: Opens, clock: Clock) -> None:
+    log = opens(full=150)
+    assert (count_traffic(log.folder), list(read_back(log.folder))) == (0, [])
+    names = "abcdefghijk"
+    for name in names:
+        log.append(clock.row(name))
+    assert len(list(log.folder.glob("*-*.jsonl"))) > 2
+    assert count_traffic(log.folder) == len(names)
+    numbered = [(number, row["id"]) for number, row in read_back(log.folder)]
+    assert numbered == list(reversed(list(enumerate(names))))
+    for before in range(len(names) + 2):
+        assert [row["id"] for _, row in read_back(log.folder, before)] == list(reversed(names[:before]))
+    clock.time += timedelta(days=1)
+    log.append(clock.row("l"))  # what was open is sealed, and every number stays
+    assert [row["id"] for _, row in read_back(log.folder, 3)] == ["c", "b", "a"]
+
+
+def test_segments_that_are_not_read_into_are_not_opened(opens: Opens, clock: Clock) -> None:
+    log = opens(full=150)
+    for name in "abcdefghi":
+        log.append(clock.row(name))
+    first, *_, last = sorted(log.folder.glob("*-*.jsonl"))
+    last.write_text("broken\n" * int(json.loads(last.with_suffix(".json").read_text("utf-8"))["rows"]), "utf-8")
+    assert [row["id"] for _, row in read_back(log.folder, 1)] == ["a"]
+    with pytest.raises(WorkspaceError, match="is damaged"):
+        list(read_back(log.folder))
+    assert first != last

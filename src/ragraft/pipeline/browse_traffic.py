@@ -1,0 +1,98 @@
+"""What a run was asked, the newest first: answers with what was thought of them. Reads the log; knows no server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ragraft.disk import disk_faults_told
+from ragraft.pipeline.browse import chunks_of, look_at
+from ragraft.pipeline.serving import TRAFFIC
+from ragraft.pipeline.table import ROWS
+from ragraft.records import Chunk
+from ragraft.workspace import Run, count_traffic, read_back
+
+Shown = Literal["answers", "down", "abstained", "cancelled", "feedback"]
+SHOWN_TRAFFIC: tuple[Shown, ...] = get_args(Shown)
+PAGE = 25
+LOOKED = 20_000
+"""Rows that are looked through for a page."""
+NEWER = 2_000
+"""Rows after a page's first in which feedback on its answers is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A row of the log with what came later of it."""
+
+    row: Mapping[str, Any]
+    feedback: tuple[Mapping[str, Any], ...] = ()
+    """On this answer, in the order in which it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A page of the log."""
+
+    rows: tuple[Logged, ...]
+    total: int
+    """Rows of all kinds."""
+    before: int | None
+    """Where the next page begins; None where nothing older is left."""
+
+
+def traffic(runs: Path, name: str, *, shown: Shown = "answers", before: int | None = None, wanted: str = "") -> Traffic:
+    """A page of the run's log: what was asked before a row, as far as it is of the kind that is to be shown."""
+    look_at(runs, name)
+    folder = Run(runs, name).path / TRAFFIC
+    with disk_faults_told(folder):
+        total = count_traffic(folder)
+        newest = None if before is None else before + NEWER
+        feedback: dict[str, list[Mapping[str, Any]]] = {}
+        found: list[Logged] = []
+        last: int | None = None
+        for number, row in islice(read_back(folder, newest), LOOKED):
+            if row.get("kind") == "feedback":
+                feedback.setdefault(str(row.get("id")), []).insert(0, row)
+            if before is not None and number >= before:
+                continue
+            last = number
+            if _is(row, shown, feedback, wanted):
+                found.append(Logged(row, tuple(feedback.get(str(row.get("id")), ()))))
+                if len(found) == PAGE:
+                    break
+    return Traffic(tuple(found), total, last if last else None)
+
+
+def shown_passages(runs: Path, name: str, rows: Traffic) -> dict[str, Chunk]:
+    """The passages of these answers that the run's index still holds, by their ids."""
+    folder = Run(runs, name).current(ROWS["index"].place)
+    if folder is None:
+        return {}
+    chunks = chunks_of(folder.path)
+    return {place: chunks[place] for place in _places(rows) if place in chunks}
+
+
+def _places(rows: Traffic) -> Iterator[str]:
+    for one in rows.rows:
+        for passage in one.row.get("passages", ()):
+            yield str(passage["id"])
+
+
+def _is(row: Mapping[str, Any], shown: Shown, feedback: Mapping[str, Any], wanted: str) -> bool:
+    if wanted:
+        return row.get("kind") != "feedback" and row.get("id") == wanted
+    if shown == "feedback":
+        return row.get("kind") == "feedback"
+    if row.get("kind") == "feedback":
+        return False
+    told = {
+        "answers": True,
+        "down": any(one.get("rating") == "down" for one in feedback.get(str(row.get("id")), ())),
+        "abstained": bool(row.get("abstained")),
+        "cancelled": row.get("finish_reason") == "cancelled",
+    }
+    return told[shown]
