@@ -56,7 +56,7 @@ def render_page(report: Mapping[str, Any]) -> str:
     )  # fmt: skip
     return template.render(
         report=report,
-        lead=_lead(report["headline"]),
+        lead=lead(report["headline"]),
         verdict=verdict_sentence(report["diagnosis"]) if report.get("diagnosis") else None,
         foretold=foretold_sentence(report) if report.get("diagnosis") else None,
         measure={"name": report_table.measure_heading(report), "meaning": MEANINGS[report["headline"]["measure"]]},
@@ -66,12 +66,13 @@ def render_page(report: Mapping[str, Any]) -> str:
         losses={name: LOSS.format(name.partition("-")[2]) for name in _losses(report)},
         dark=charts.DARK,
         tables=page_tables(report),
-        examples=[_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
+        examples=[marked_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
         lists=page_lists(report),
     )
 
 
-def _lead(headline: Mapping[str, Any]) -> str:
+def lead(headline: Mapping[str, Any]) -> str:
+    """The headline's sentence without the verdict that stands above it."""
     rest: str = headline["sentence"].removeprefix(f"{headline['verdict']}: ")
     unbroken = re.sub(r"\[[^\]]*\]", lambda bracket: bracket.group().replace(" ", "\N{NO-BREAK SPACE}"), rest)
     return unbroken[:1].upper() + unbroken[1:]
@@ -158,7 +159,7 @@ def page_lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str
     return [(title, flatten(report[part])) for title, part in parts if report[part]]
 
 
-def _example(example: Mapping[str, Any]) -> dict[str, Any]:
+def marked_example(example: Mapping[str, Any]) -> dict[str, Any]:
     """The example with its texts cut into marked pieces."""
     answers = [
         {
