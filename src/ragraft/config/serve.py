@@ -42,6 +42,8 @@ class ServeConfig(Section):
     """Most passages that a request may ask for."""
     origins: tuple[str, ...] = ()
     """Web origins whose pages may call the server, as in https://app.example; none by default."""
+    workspace: bool | None = None
+    """Pages over runs, lessons and traffic; null: only where no key is needed: who may ask need not read it all."""
     log: bool = True
     """Keep a row of every answer and every feedback under 90-traffic."""
     log_content: bool = True

@@ -21,8 +21,11 @@ from ragraft.web.api import shapes
 from ragraft.web.api.bodies import ChatBody, Common, CompletionBody, FeedbackBody, RetrieveBody
 from ragraft.web.api.faults import NOT_FOUND, UNAVAILABLE, Refusal, fault_body, refusal_of, tell_faults
 from ragraft.web.api.gate import Gate
-from ragraft.web.api.guard import ASKER, Guard, Rules
+from ragraft.web.api.guard import Guard, Rules
 from ragraft.web.api.metrics import Metrics
+from ragraft.web.pages.chat import Chat, Door, add_chat
+from ragraft.web.pages.rooms import Rooms, add_rooms
+from ragraft.web.pages.sessions import ASKER
 
 HOUR = 3600.0
 LOOK = 1.0
@@ -33,8 +36,8 @@ GONE = 499
 T = TypeVar("T")
 
 
-def make_api(service: Service, rules: Rules) -> FastAPI:
-    """The API over a service; its state is the service's and a few counters."""
+def make_api(service: Service, rules: Rules, chat: Chat | None = None, rooms: Rooms | None = None) -> FastAPI:
+    """The API over a service, with the pages that are described; its state is the service's and a few counters."""
     gate = Gate(service.settings.at_once)
     metrics = Metrics(service, lambda: gate.inside)
 
@@ -55,6 +58,10 @@ def make_api(service: Service, rules: Rules) -> FastAPI:
     _add_state(app, desk)
     _add_answers(app, desk)
     _add_rest(app, desk)
+    if chat is not None:
+        add_chat(app, chat, Door(bool(rules.keys), rules.keys.owner, rules.sessions))
+    if rooms is not None:
+        add_rooms(app, rooms)
     return app
 
 

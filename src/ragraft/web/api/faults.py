@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from ragraft.errors import BackendError, ConfigError, InputError, RagraftError
+from ragraft.web.pages.rendering import fault_page, wants_page
 
 BAD, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE = 400, 401, 403, 404, 413
 TOO_MANY, BROKEN, BAD_GATEWAY, UNAVAILABLE = 429, 500, 502, 503
@@ -64,10 +65,12 @@ def refusal_of(error: Exception) -> Refusal:
     return Refusal(BROKEN, "The server failed on this request; its log says why")
 
 
-def response_of(error: Exception) -> Response:
-    """An error as a response."""
+def response_of(error: Exception, *, page: bool = False) -> Response:
+    """An error as a response; as a page for a person's browser."""
     refusal = refusal_of(error)
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after is not None else {}
+    if page:
+        return fault_page(refusal.status, refusal.message, headers)
     body = fault_body(refusal.status, refusal.message, code=refusal.code)
     return Response(body, refusal.status, headers, media_type="application/json")
 
@@ -76,7 +79,7 @@ def tell_faults(app: FastAPI) -> None:
     """Have the app answer every error in this shape."""
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return response_of(error)
+        return response_of(error, page=wants_page(request.headers.get("accept", "")))
 
     async def wrong_body(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -85,6 +88,9 @@ def tell_faults(app: FastAPI) -> None:
 
     async def no_such_place(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if wants_page(request.headers.get("accept", "")):
+            missing = f"There is no page {request.url.path} here"
+            return fault_page(error.status_code, missing if error.status_code == NOT_FOUND else str(error.detail))
         body = fault_body(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
         return Response(body, error.status_code, error.headers, media_type="application/json")
 

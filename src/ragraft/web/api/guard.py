@@ -6,7 +6,7 @@ An ASGI layer around the app, so that streams pass through piece by piece. Knows
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragraft.web.api.faults import FORBIDDEN, TOO_LARGE, TOO_MANY, UNAUTHORIZED, Refusal, response_of
 from ragraft.web.api.keys import Keys, Pace
+from ragraft.web.pages.chat import OPEN, to_sign_in
+from ragraft.web.pages.rendering import wants_page
+from ragraft.web.pages.sessions import ASKER, Sessions, token_in
 
 OPEN_TO_ALL = ("/healthz", "/readyz")
 HEADERS = {
@@ -25,8 +28,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 ALLOWED = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Authorization, Content-Type"}
-ASKER = "ragraft.asker"
-"""Where the scope names the key that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Rules:
     keys: Keys
     pace: Pace
     max_body: int
+    sessions: Sessions = field(default_factory=Sessions)
+    """Of people who gave their key on a page."""
 
 
 class Guard:
@@ -63,7 +66,14 @@ class Guard:
         except Exception as error:  # what no route foresaw is told here, and in the server's own log
             if answers.begun:
                 raise
-            await response_of(error)(scope, receive, answers)
+            await self._told(error, scope, headers)(scope, receive, answers)
+
+    def _told(self, error: Exception, scope: Scope, headers: Headers) -> Response:
+        """An error to a program; to a person's browser a page, or the way in."""
+        page = wants_page(headers.get("accept", ""))
+        if page and isinstance(error, Refusal) and error.status == UNAUTHORIZED:
+            return to_sign_in(scope["path"], scope["query_string"].decode("latin-1"))
+        return response_of(error, page=page)
 
     def _asks_leave(self, scope: Scope, headers: Headers) -> bool:
         """A browser's question whether a page of an allowed origin may call."""
@@ -84,9 +94,10 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin not in rules.origins and urlsplit(origin).netloc != host:
             raise Refusal(FORBIDDEN, "Pages of this origin may not call; name it under serve.origins")
-        if not rules.keys or scope["path"] in OPEN_TO_ALL:
+        if not rules.keys or scope["path"] in OPEN_TO_ALL or scope["path"].startswith(OPEN):
             return ""
-        owner = rules.keys.owner(headers.get("authorization", ""))
+        token = token_in(headers.get("cookie", ""))
+        owner = rules.keys.owner(headers.get("authorization", "")) or (token and rules.sessions.owner(token)) or None
         if owner is None:
             raise Refusal(UNAUTHORIZED, "Send a key of this server as Authorization: Bearer", code="invalid_api_key")
         wait = rules.pace.wait(owner)
@@ -129,7 +140,8 @@ class _Answering:
         if message["type"] == "http.response.start":
             self.begun = True
             headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
             if self._shared_with:
                 headers["Access-Control-Allow-Origin"] = self._shared_with
                 headers["Vary"] = "Origin"

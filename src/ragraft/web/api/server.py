@@ -11,10 +11,12 @@ from ipaddress import ip_address
 import uvicorn
 
 from ragraft.errors import ConfigError
-from ragraft.pipeline import Session, open_service
+from ragraft.pipeline import Session, begin_with, open_service
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
 from ragraft.web.api.keys import Keys, Pace, read_keys
+from ragraft.web.pages.chat import Chat
+from ragraft.web.pages.rooms import Rooms
 
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 BACKLOG = 1024
@@ -37,9 +39,10 @@ def serve_api(session: Session, host: str | None, port: int | None, *, tell: Cal
             address = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
             guarded = f"keys: {len(keys.digests)}" if keys else "no key, for this machine alone"
             tell(f"Serving {', '.join(service.models)} at http://{address}/v1  ({guarded}; Ctrl-C ends it)")
+            tell(f"A page to ask on: http://{address}/")
             server = uvicorn.Server(
                 uvicorn.Config(
-                    make_api(service, rules),
+                    make_api(service, rules, *pages_of(session, rules)),
                     log_level="warning",
                     access_log=False,
                     server_header=False,
@@ -50,6 +53,21 @@ def serve_api(session: Session, host: str | None, port: int | None, *, tell: Cal
                 server.run(sockets=[listener])
         finally:
             service.close()
+
+
+def pages_of(session: Session, rules: Rules) -> tuple[Chat, Rooms | None]:
+    """What stands on the pages of this run, and the pages over its workspace where it has them."""
+    settings = session.config.serve
+    over = not rules.keys if settings.workspace is None else settings.workspace
+    chat = Chat(
+        run=session.config.name,
+        rooms=over,
+        feedback=settings.log,
+        notes=settings.log and settings.log_content,
+        earlier=min(settings.history, (settings.max_messages - 1) // 2),
+        examples=begin_with(session),
+    )
+    return chat, Rooms(session.run.runs, session.config.name) if over else None
 
 
 def rules_for(host: str, keys: Keys, origins: tuple[str, ...], *, per_minute: int, max_body: int) -> Rules:

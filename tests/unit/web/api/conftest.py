@@ -22,6 +22,8 @@ from ragraft.records import Delta, Passage, Prompt, Sampling
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
 from ragraft.web.api.keys import Keys, Pace
+from ragraft.web.pages.chat import Chat
+from ragraft.web.pages.rooms import Rooms
 from ragraft.workspace import TrafficLog, read_traffic
 
 NO_KEYS = Keys(())
@@ -87,12 +89,16 @@ class Served:
             promotions=promotions,
         )
         self._folder, self._settings = folder, serve
+        self.chat_facts: dict[str, Any] = {}
+        """What stands on the chat's page beside what the settings say."""
+        self.rooms: Rooms | None = None
 
     def app(self, *, keys: Keys = NO_KEYS, hosts: tuple[str, ...] = ("testserver",)) -> FastAPI:
         settings = self._settings
-        return make_api(
-            self.service, Rules(hosts, settings.origins, keys, Pace(settings.per_minute), settings.max_body)
-        )
+        rules = Rules(hosts, settings.origins, keys, Pace(settings.per_minute), settings.max_body)
+        kept = {"feedback": settings.log, "notes": settings.log and settings.log_content}
+        facts = {"run": "lights", "rooms": self.rooms is not None, "earlier": 3, **kept, **self.chat_facts}
+        return make_api(self.service, rules, Chat(**facts), self.rooms)
 
     def client(self, *, keys: Keys = NO_KEYS, hosts: tuple[str, ...] = ("testserver",)) -> TestClient:
         return TestClient(self.app(keys=keys, hosts=hosts), raise_server_exceptions=False)

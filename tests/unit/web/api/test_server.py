@@ -41,7 +41,10 @@ def test_it_listens_here_alone_and_says_where(make_site: MakeSite, bring: Bring,
     serve_api(open_session(site.file), None, 0, tell=told.append)
     ((host, port),) = bound
     assert host == "127.0.0.1"
-    assert told == [f"Serving base at http://127.0.0.1:{port}/v1  (no key, for this machine alone; Ctrl-C ends it)"]
+    assert told == [
+        f"Serving base at http://127.0.0.1:{port}/v1  (no key, for this machine alone; Ctrl-C ends it)",
+        f"A page to ask on: http://127.0.0.1:{port}/",
+    ]
     open_service(open_session(site.file)).close()  # nothing is held any more
 
 
