@@ -48,9 +48,11 @@ def run(
     return report
 
 
-def ask(question: str, file: str | Path = "ragraft.yaml", *, model: str | None = None) -> Any:
+def ask(
+    question: str, file: str | Path = "ragraft.yaml", *, model: str | None = None, retrieval: str = "always"
+) -> Any:
     """Answer a question from a finished run, as `ragraft ask` does."""
     from ragraft.pipeline import ask as ask_run
     from ragraft.pipeline import open_session
 
-    return ask_run(open_session(Path(file)), question, model=model).reply
+    return ask_run(open_session(Path(file)), question, model=model, retrieval=retrieval).reply

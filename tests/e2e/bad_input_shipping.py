@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.e2e.bad_input import EXPORT, Case, sets, writes
+from tests.e2e.bad_commands import EXPORT
+from tests.e2e.bad_input import Case, sets, writes
 
 PROMOTE = ("promote", "--file", "FILE")
 

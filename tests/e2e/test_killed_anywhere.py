@@ -40,6 +40,7 @@ SETTINGS: dict[str, Any] = {
     "dap": {"force": True, "row_tokens": 128},
     "train": {"method": ["dap", "hybrid"], "rank": 4, "batch": 4, "epochs": 1, "save_every": 1},
     "diagnose": {"max_questions": 4, "batch": 2, "texts": 4, "resamples": 200},
+    "calibrate": {"resamples": 200},
     "evaluate": {
         "generator": "transformers",
         "batch": 2,

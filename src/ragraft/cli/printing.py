@@ -39,6 +39,13 @@ def print_diagnosis(diagnosis: dict[str, Any]) -> None:
         print_table(table)
 
 
+def print_calibration(calibration: dict[str, Any]) -> None:
+    from ragraft.pipeline import calibration_tables
+
+    for table in calibration_tables(calibration):
+        print_table(table)
+
+
 def print_report(report: dict[str, Any]) -> None:
     from ragraft.pipeline import report_table
 

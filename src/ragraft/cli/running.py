@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragraft.cli.app import YAML, File, Named, Set, app, opened
-from ragraft.cli.printing import print_diagnosis, print_event, print_report, print_table
+from ragraft.cli.printing import print_calibration, print_diagnosis, print_event, print_report, print_table
 from ragraft.disk import disk_faults_told
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ for _name, _help in {
     "diagnose": "Ask the base model what fails, and say what would pay: the verdict.",
     "synthesize": "Up to the lessons: rows of train.method from the train side.",
     "train": "Up to the checkpoint: tune the model.",
+    "calibrate": "Learn when the tuned model may skip retrieval, and when it must abstain.",
     "evaluate": "Up to the scores: ask the exam under every condition.",
     "report": "Up to the report: the table and the page.",
 }.items():
@@ -113,6 +114,8 @@ def run_stages(session: Session, *, first: str | None = None, last: str | None =
         print(f"Nothing to do: {session.run.path} is up to date.")
     if last == "diagnose" and not dry:
         print_diagnosis(show_artifact(session, "diagnosis", 1))
+    if last == "calibrate" and not dry:
+        print_calibration(show_artifact(session, "calibration", 1))
     if last in (None, "report") and not dry:
         report = show_artifact(session, "report", 1)
         print_report(report)

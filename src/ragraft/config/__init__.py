@@ -1,5 +1,6 @@
 """The YAML file as frozen sections, one a stage; every fault is reported at once. Knows no stage's code."""
 
+from ragraft.config.calibrate import CalibrateConfig
 from ragraft.config.evaluating import ContextArm, EvaluateConfig, ModelArm
 from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
@@ -29,6 +30,7 @@ __all__ = [
     "CONTEXTS",
     "DEFAULT_EMBEDDER",
     "DEFAULT_MODEL",
+    "CalibrateConfig",
     "Config",
     "ContextArm",
     "DapConfig",

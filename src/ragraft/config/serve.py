@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from ragraft.config.sections import Section
@@ -34,6 +36,8 @@ class ServeConfig(Section):
     """Longest request, in bytes."""
     max_messages: int = Field(100, ge=1)
     """Most messages of a conversation."""
+    retrieval: Literal["always", "never", "auto"] = "always"
+    """What holds for requests that don't say: look up, answer from memory, or decide, where that is calibrated."""
     history: int = Field(3, ge=0)
     """Earlier questions with their answers that the model sees, as far as they fit."""
     query_turns: int = Field(1, ge=0)

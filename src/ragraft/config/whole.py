@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from ragraft.config.calibrate import CalibrateConfig
 from ragraft.config.evaluating import EvaluateConfig
 from ragraft.config.promote import PromoteConfig
 from ragraft.config.sections import (
@@ -78,6 +79,7 @@ class Config(Section):
     dap: DapConfig = DapConfig()
     hybrid: HybridConfig = HybridConfig()
     train: TrainConfig = TrainConfig()
+    calibrate: CalibrateConfig = CalibrateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     promote: PromoteConfig = PromoteConfig()

@@ -35,11 +35,14 @@ class Sure:
 
 def confidence(reply: Reply, count: Callable[[str], int]) -> float | None:
     """How sure the model was of its answer; None where its generator tells no probabilities. `count` counts tokens."""
+    own = own_logprobs(reply, count)
+    return math.exp(min(math.fsum(own) / len(own), 0.0)) if own else None
+
+
+def own_logprobs(reply: Reply, count: Callable[[str], int]) -> tuple[float, ...] | None:
+    """The log-probabilities of the answer's own tokens; None where its generator tells none."""
     values = reply.completion.logprobs
-    if not values:
-        return None
-    own = values[: max(count(answer_part(reply.completion.text)), 1)]
-    return math.exp(min(math.fsum(own) / len(own), 0.0))
+    return None if values is None else values[: max(count(answer_part(reply.completion.text)), 1)]
 
 
 def calibration(rows: Sequence[Sure], *, resamples: int, seed: int) -> dict[str, Any]:

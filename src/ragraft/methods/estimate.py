@@ -89,9 +89,9 @@ def first_guess(stage: str, parameters: int, *, threads: int) -> Pace:
     Measured on two CPU cores in bf16: a model of 135 M parameters reads 900 tokens a second and learns 300, one of
     22 M embeds 4,000. An accelerator is taken as 40 times two cores.
     """
-    per_million = {"index": 4000 * 22, "train": 300 * 135, "evaluate": 900 * 135, "diagnose": 900 * 135}[stage]
+    per_million = {"index": 4000 * 22, "train": 300 * 135}.get(stage, 900 * 135)
     machine = threads / 2 if threads else 40.0
-    start = {"index": 5.0, "train": 20.0, "evaluate": 10.0, "diagnose": 10.0}[stage]
+    start = {"index": 5.0, "train": 20.0}.get(stage, 10.0)
     return Pace(per_million * machine / max(parameters / 1e6, 0.1), start, guessed=True)
 
 

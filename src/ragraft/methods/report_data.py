@@ -74,6 +74,8 @@ class Sources:
     """The checkpoint's lint.json: set of lessons → what was found in it."""
     diagnosis: Mapping[str, Any] = field(default_factory=dict)
     """diagnosis.json, where `ragraft diagnose` was asked."""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """calibration.json, where `ragraft calibrate` was asked."""
     timing: Sequence[Mapping[str, Any]] = ()
     """The scores' timing.json."""
 
@@ -89,6 +91,7 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "created": facts.get("created"),
         "headline": headline,
         "diagnosis": dict(sources.diagnosis),
+        "calibration": dict(sources.calibration),
         "warnings": _warnings(sources),
         "exam": _exam(sources),
         "grid": {

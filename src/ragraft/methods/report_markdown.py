@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Probes": ("probe-rgb", "probe-removal", "probe-replacement", "probe-coherence"),
     "When it says “not in the documents”": ("abstention", "selective"),
     "Citations and quotes": ("citations",),
+    "When it can do without retrieval": ("routing", "errors"),
     "What it still does besides": ("forgetting",),
     "What search finds": ("retrieval",),
     "Lessons looked over": ("lint",),

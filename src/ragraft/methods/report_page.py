@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ragraft.methods import charts, curve_charts, report_table
+from ragraft.methods import charts, curve_charts, report_table, routing_charts
 from ragraft.methods.diagnosis_table import (
     advice_table,
     condition_table,
@@ -40,10 +40,11 @@ from ragraft.methods.report_text import (
     points,
     true_minus,
 )
+from ragraft.methods.routing_table import calibration_tables
 from ragraft.methods.text_fit import texts_sentences
 
 Maker = tuple[list[dict[str, Any]], Callable[..., charts.Spec]]
-"""What a chart shows, and who draws it."""
+"""Rows that a chart shows, and what draws it in a given width."""
 LOSS = "Training and validation loss of {} by step"
 
 
@@ -89,6 +90,7 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
         "risk": (curve_charts.risk_rows(report), partial(curve_charts.risk_chart, report)),
         **_sweep_charts(report),
         **{name: (charts.loss_rows(rows), partial(charts.loss_chart, rows)) for name, rows in _losses(report).items()},
+        **_routing_charts(report.get("calibration") or {}),
     }
     widths = (("wide", charts.WIDE), ("narrow", charts.NARROW))
     return {
@@ -106,6 +108,17 @@ def _sweep_charts(report: Mapping[str, Any]) -> dict[str, Maker]:
             partial(curve_charts.sweep_chart, sweep, measure, AXES[sweep["sweep"]]),
         )
         for sweep in report.get("sweeps") or ()
+    }
+
+
+def _routing_charts(calibration: Mapping[str, Any]) -> Mapping[str, Maker]:
+    """Of the exam where it was asked, else of the calibration side."""
+    side = calibration.get("exam") or calibration.get("calibration")
+    if not side:
+        return {}
+    return {
+        "routing": (routing_charts.routing_rows(side), partial(routing_charts.routing_chart, side)),
+        "coverage": (routing_charts.coverage_rows(side), partial(routing_charts.coverage_chart, side)),
     }
 
 
@@ -134,6 +147,7 @@ def page_tables(report: Mapping[str, Any]) -> dict[str, report_table.Table]:
         **{f"sweep-{name}": table for name, table in sweep_tables(report.get("sweeps") or ()).items()},
         **{f"probe-{name}": table for name, table in probe_tables(report.get("probes") or ()).items()},
         **_diagnosed(report.get("diagnosis") or {}),
+        **_calibrated(report.get("calibration") or {}),
         **{
             name: report_table.metric_table(report, report[part], columns, title=title)
             for name, (part, columns, title) in metrics.items()
@@ -151,6 +165,10 @@ def _diagnosed(diagnosis: Mapping[str, Any]) -> dict[str, report_table.Table]:
         "costs": cost_table(diagnosis),
         "asked": condition_table(diagnosis),
     }
+
+
+def _calibrated(calibration: Mapping[str, Any]) -> dict[str, report_table.Table]:
+    return dict(zip(("routing", "errors"), calibration_tables(calibration), strict=True)) if calibration else {}
 
 
 def page_lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -3,6 +3,7 @@
 from ragraft.methods.diagnosis_table import diagnosis_tables
 from ragraft.methods.report_table import Table
 from ragraft.methods.report_table import render_table as report_table
+from ragraft.methods.routing_table import calibration_tables
 from ragraft.pipeline.ask import Asked, ask
 from ragraft.pipeline.browse import (
     PARTS,
@@ -23,7 +24,9 @@ from ragraft.pipeline.browse import (
     report_page,
 )
 from ragraft.pipeline.browse_traffic import SHOWN_TRAFFIC, Logged, Shown, Traffic, shown_passages, traffic
+from ragraft.pipeline.calibrated import RETRIEVALS, Retrieval
 from ragraft.pipeline.compare import Comparison, compare
+from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared
 from ragraft.pipeline.export import Exported, Wishes, export
 from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
@@ -32,7 +35,7 @@ from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.routing import DEFAULT
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
-from ragraft.pipeline.serving import TRAFFIC, Answered, Enquiry, Piece, Prepared, Retrieval, Service, open_service
+from ragraft.pipeline.serving import TRAFFIC, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.sweep import Swept, sweep
 from ragraft.pipeline.table import ROWS, STAGES, TABLE
@@ -41,6 +44,7 @@ __all__ = [
     "DECISIONS",
     "DEFAULT",
     "PARTS",
+    "RETRIEVALS",
     "ROWS",
     "SHOWN",
     "SHOWN_TRAFFIC",
@@ -77,6 +81,7 @@ __all__ = [
     "Wishes",
     "ask",
     "begin_with",
+    "calibration_tables",
     "changed_keys",
     "compare",
     "diagnosis_tables",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from ragraft.config import CONTEXTS
 from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, WorkspaceError, or_meant
-from ragraft.methods.answer import Reply, answer_from_index
+from ragraft.methods.answer import Reply, answer, answer_from_index
+from ragraft.methods.routing import Decision, decided
+from ragraft.pipeline.calibrated import RETRIEVALS, open_router
 from ragraft.pipeline.runner import Session, changes_told, made_otherwise
 from ragraft.pipeline.wiring import At, builder, retriever
 from ragraft.workspace import Checkpoint
@@ -24,29 +26,49 @@ class Asked:
     index_version: str
     notes: tuple[str, ...] = ()
     """What the user should know of passages and model: where they are from, and whether by these settings."""
+    decision: Decision | None = None
+    """With retrieval auto: what was decided, and by which probabilities."""
 
 
-def ask(session: Session, question: str, *, model: str | None = None) -> Asked:
-    """Answer with `tuned` (default where there is a checkpoint) or `base`, from the passages of the run's retriever."""
+def ask(session: Session, question: str, *, model: str | None = None, retrieval: str = "always") -> Asked:
+    """Answer with `tuned` (default where there is a checkpoint) or `base`, from the passages of the run's retriever.
+
+    With `retrieval` never the answer is from memory; with auto the run's calibration decides.
+    """
     if not question.strip():
         raise ConfigError("The question is empty; write it in quotation marks after ragraft ask")
     with disk_faults_told(session.run.path):
-        return _ask(session, question, model=model)
+        return _ask(session, question, model=model, retrieval=retrieval)
 
 
-def _ask(session: Session, question: str, *, model: str | None) -> Asked:
+def _ask(session: Session, question: str, *, model: str | None, retrieval: str) -> Asked:
+    if retrieval not in RETRIEVALS:
+        raise ConfigError(f"--retrieval {retrieval} is no way to ask{or_meant(retrieval, RETRIEVALS)}")
     at = indexed(session)
     name = model or ("tuned" if "train" in at.made else "base")
     if name not in MODELS:
         raise ConfigError(f"--model {name} is no model of a run{or_meant(name, MODELS)}")
-    reply = answer_from_index(
-        question,
-        retriever=session.backends.retriever or retriever(at),
-        k=session.config.retrieve.k,
-        builder=builder(at),
-        generator=session.backends.generator(source_of(session, at, name)),
-    )
-    return Asked(reply, name, at.made["index"].path.name, notes_on(session, name))
+    prompts, generator = builder(at), session.backends.generator(source_of(session, at, name))
+
+    def remembered() -> Reply:
+        return answer([question], [()], builder=prompts, generator=generator)[0]
+
+    def looked_up() -> Reply:
+        return answer_from_index(
+            question,
+            retriever=session.backends.retriever or retriever(at),
+            k=session.config.retrieve.k,
+            builder=prompts,
+            generator=generator,
+        )
+
+    decision = None
+    if retrieval == "auto":
+        router = open_router(session, at, name)
+        reply, decision = decided(question, remembered(), looked_up, router=router, builder=prompts)
+    else:
+        reply = looked_up() if retrieval == "always" else remembered()
+    return Asked(reply, name, at.made["index"].path.name, notes_on(session, name), decision)
 
 
 def indexed(session: Session) -> At:

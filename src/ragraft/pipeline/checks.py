@@ -163,6 +163,13 @@ def _diagnoses(config: Config) -> None:
     read_general_text(config)
 
 
+def _calibrates(config: Config) -> None:
+    if config.examine.shares.calibration == 0:
+        raise ConfigError(
+            "examine.shares.calibration is 0, and calibrate learns from no other side; give it a share of the questions"
+        )
+
+
 def _named(port: str, name: Callable[[Config], str | None], *also: str) -> Callable[[Config], None]:
     def check(config: Config) -> None:
         chosen = name(config)
@@ -204,6 +211,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Config], None], ...]] = {
         _named("generators", lambda config: config.evaluate.generator if config.train.preference else None),
         _preference,
     ),
+    "calibrate": (_named("generators", lambda config: config.evaluate.generator), _opens_models, _calibrates),
     "evaluate": (
         _named("generators", lambda config: config.evaluate.generator),
         _opens_models,

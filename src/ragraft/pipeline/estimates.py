@@ -28,7 +28,7 @@ from ragraft.records import Side
 from ragraft.stages.train import TAKEN
 from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Lessons, hash_json
 
-LONG = ("index", "diagnose", "train", "evaluate")
+LONG = ("index", "diagnose", "train", "calibrate", "evaluate")
 LESSONS = "synthesize"
 """Long where the base model is asked; how fast it answers is learnt where most is asked, in evaluate."""
 TARGET_TOKENS = 40
@@ -185,6 +185,20 @@ class Foresight:
             shots=-(-questions // config.diagnose.batch) * 5 * example,
         )
 
+    def calibrate_work(self) -> Work:
+        """Two answers a question of the calibration side and of the exam, one with passages."""
+        config = self.at.config
+        own, exam = self._questions("calibration"), self._questions("exam")
+        questions = min(own, config.calibrate.max_questions or own)
+        questions += config.calibrate.exam * min(exam, config.evaluate.max_questions or exam)
+        return arithmetic.evaluate_work(
+            2 * questions,
+            shown=config.retrieve.k / 2,
+            chunk_tokens=config.index.chunk_tokens,
+            answer_tokens=config.prompt.answer_tokens,
+            shots=0,
+        )
+
     def evaluate_work(self) -> Work:
         config = self.at.config
         settings = config.evaluate
@@ -334,12 +348,14 @@ _WORK: Mapping[str, Callable[[Foresight], Work]] = {
     "train": Foresight.train_work,
     "evaluate": Foresight.evaluate_work,
     "diagnose": Foresight.diagnose_work,
+    "calibrate": Foresight.calibrate_work,
 }
 _REALLY: Mapping[str, Callable[[Foresight, Work, Folder, float], Really]] = {
     "index": Foresight.really_indexed,
     "train": Foresight.really_trained,
     "evaluate": Foresight.really_answered,
     "diagnose": Foresight.really_answered,
+    "calibrate": Foresight.really_answered,
 }
 
 

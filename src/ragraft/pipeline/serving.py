@@ -13,92 +13,34 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ragraft.config import ServeConfig
 from ragraft.disk import disk_faults_told
-from ragraft.errors import ConfigError, InputError
+from ragraft.errors import ConfigError, InputError, RagraftError
 from ragraft.methods.answer import Reply, reply_to, sampling_for
-from ragraft.methods.conversation import Cuts, fit_conversation, read_conversation
-from ragraft.methods.prompt import Fitted, PromptBuilder
+from ragraft.methods.conversation import fit_conversation, read_conversation
+from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.routing import Router, abstaining
 from ragraft.methods.unfold import Unfolding
 from ragraft.pipeline.ask import indexed, notes_on, source_of
+from ragraft.pipeline.calibrated import ROUTED, open_router, other_model
+from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared, Routed
 from ragraft.pipeline.promote import registry_of
 from ragraft.pipeline.promotions import Promotions
 from ragraft.pipeline.roster import Roster
-from ragraft.pipeline.routing import DEFAULT, By, Shares
+from ragraft.pipeline.routing import Shares
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
-from ragraft.pipeline.wiring import builder, retriever
+from ragraft.pipeline.wiring import At, builder, retriever
 from ragraft.ports import Retriever, Streamer
-from ragraft.records import Delta, Message, Passage, Sampling
+from ragraft.records import Completion, Delta, Passage, to_json
 from ragraft.workspace import TrafficLog
 
 TRAFFIC = "90-traffic"
-Retrieval = Literal["always", "never"]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Enquiry:
-    """What somebody asks: a conversation that ends in a question, and how it is to be answered."""
-
-    messages: tuple[Message, ...]
-    model: str = DEFAULT
-    retrieval: Retrieval = "always"
-    k: int | None = None
-    """Passages; the run's own number when left out."""
-    max_tokens: int | None = None
-    temperature: float = 0.0
-    seed: int = 0
-    asker: str = ""
-    """The name of the key that asks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A question with its passages and its prompt, ready to be answered."""
-
-    id: str
-    enquiry: Enquiry
-    question: str
-    query: str
-    """What was looked up; empty where nothing was."""
-    fitted: Fitted
-    cuts: Cuts
-    sampling: Sampling
-    began: float
-    """On the monotonic clock."""
-    retrieve_seconds: float
-    by: By = "named"
-    """Why this model answers."""
-    shadow: str | None = None
-    """Who is asked the same when there is time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answered question."""
-
-    prepared: Prepared
-    reply: Reply
-    content: str
-    """The answer alone, or the abstention."""
-    index_version: str
-    first_seconds: float
-    """From the beginning until the first piece was written."""
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of an answer: of the bare answer, and of all that the model writes; the last one brings the whole."""
-
-    content: str
-    text: str
-    answered: Answered | None = None
 
 
 class Service:
@@ -116,11 +58,14 @@ class Service:
         log: TrafficLog | None,
         notes: tuple[str, ...] = (),
         promotions: Promotions | None = None,
+        router: Router | str = "This server has no calibration, which retrieval auto needs",
     ) -> None:
+        """`router` decides on retrieval; or why there is none."""
         self.settings, self.index_version, self.notes = settings, index_version, notes
         shares = Shares(settings.candidate, settings.canary, settings.shadow)
         self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
         self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
+        self._router = router
         self._retriever, self._builder, self._k, self._log = retriever, builder, k, log
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
@@ -151,8 +96,54 @@ class Service:
     async def prepare(self, enquiry: Enquiry) -> Prepared:
         """Look up and build the prompt. Raises InputError or ConfigError for what cannot be asked."""
         route = self._roster.route(enquiry.model, enquiry.asker, enquiry.messages)
-        prepared = await self._at_desk(self._prepare, replace(enquiry, model=route.model))
+        prepared = await self._prepared(replace(enquiry, model=route.model))
         return replace(prepared, by=route.by, shadow=route.shadow)
+
+    async def _prepared(self, enquiry: Enquiry) -> Prepared:
+        """With retrieval as it is wished: always, never, or as the router decides."""
+        wish = enquiry.retrieval or self.settings.retrieval
+        if wish == "auto":
+            try:
+                router = self._router_for(enquiry)
+            except InputError:
+                if enquiry.retrieval:
+                    raise
+                wish = "always"  # nobody asked this question to be routed
+            else:
+                return await self._decide(replace(enquiry, retrieval=wish), router)
+        return await self._at_desk(self._prepare, replace(enquiry, retrieval=wish))
+
+    def _router_for(self, enquiry: Enquiry) -> Router:
+        """Raises InputError where nothing is calibrated for what is asked."""
+        if isinstance(self._router, str):
+            raise InputError(self._router)
+        if enquiry.model != ROUTED:
+            raise other_model(enquiry.model)
+        if enquiry.temperature or enquiry.k not in (None, self._k):
+            raise InputError(
+                f"retrieval auto is calibrated for greedy answers from {self._k} passages; leave temperature and k out"
+            )
+        return self._router
+
+    async def _decide(self, enquiry: Enquiry, router: Router) -> Prepared:
+        """Draft an answer from memory; look up where it is not to be trusted."""
+        drafted = await self._at_desk(self._prepare, replace(enquiry, retrieval="never"))
+        completion: Completion | None = None
+        try:
+            async with self._deltas(drafted) as deltas:
+                async for delta in deltas:
+                    completion = delta.completion or completion
+        except asyncio.CancelledError:
+            self._desk.submit(self._log_left, drafted, "")
+            raise
+        assert completion is not None, "a stream that ends without its completion"
+        draft = reply_to(drafted.fitted, completion, self._builder)
+        decision = await self._at_desk(router.of_draft, drafted.question, draft, self._builder.tokenizer.count)
+        prepared = drafted
+        if decision.route != "skip":
+            prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"))
+        routed = Routed(router, draft, decision)
+        return replace(prepared, id=drafted.id, began=drafted.began, enquiry=enquiry, routed=routed)
 
     async def answer(self, prepared: Prepared) -> AsyncGenerator[Piece]:
         """The answer piece by piece; its row is on disk before the last one comes. Leaving early ends the work."""
@@ -166,7 +157,8 @@ class Service:
                     if delta.completion is not None:
                         last = delta
                         break
-                    yield Piece(unfolding.more(text), delta.text)
+                    if not prepared.withheld:
+                        yield Piece(unfolding.more(text), delta.text)
         except (asyncio.CancelledError, GeneratorExit):
             self._desk.submit(self._log_left, prepared, text)
             raise
@@ -205,7 +197,11 @@ class Service:
 
     @asynccontextmanager
     async def _deltas(self, prepared: Prepared) -> AsyncIterator[AsyncGenerator[Delta]]:
-        """A user's answer as its model writes it; meanwhile shadows keep still."""
+        """A user's answer as its model writes it, or the draft that stands; meanwhile shadows keep still."""
+        if prepared.routed and prepared.routed.decision.route == "skip":
+            async with aclosing(_told(prepared.routed.draft.completion)) as deltas:
+                yield deltas
+            return
         with self.shadows.user():
             async with (
                 self._roster.held(prepared.enquiry.model) as streamer,
@@ -217,7 +213,7 @@ class Service:
         """Ask the candidate what the model in service has answered; the row for the log, where alone it goes."""
         name, began = str(prepared.shadow), time.monotonic()
         enquiry = replace(prepared.enquiry, model=name)
-        again = replace(prepared, id=f"shadow-{uuid.uuid4().hex}", enquiry=enquiry, began=began)
+        again = replace(prepared, id=f"shadow-{uuid.uuid4().hex}", enquiry=enquiry, began=began, routed=None)
         async with (
             self._roster.held(name) as streamer,
             aclosing(streamer.stream(again.fitted.prompt, again.sampling)) as deltas,
@@ -277,11 +273,20 @@ class Service:
     async def _last(self, prepared: Prepared, delta: Delta, unfolding: Unfolding, first: float) -> Piece:
         assert delta.completion is not None
         reply = reply_to(prepared.fitted, delta.completion, self._builder)
+        if prepared.routed and prepared.routed.decision.route == "retrieve":
+            prepared, reply = await self._at_desk(self._judge, prepared, prepared.routed, reply)
         content = reply.parsed.answer or self._builder.abstention
         seconds = time.monotonic() - prepared.began
         answered = Answered(prepared, reply, content, self.index_version, first, seconds)
         await self._at_desk(self._append, self._row(answered))
-        return Piece(unfolding.rest(content), delta.text, answered)
+        return Piece(unfolding.rest(content), reply.completion.text if prepared.withheld else delta.text, answered)
+
+    def _judge(self, prepared: Prepared, routed: Routed, reply: Reply) -> tuple[Prepared, Reply]:
+        """Whether an answer from passages stands."""
+        count = self._builder.tokenizer.count
+        then = routed.router.of_reply(routed.decision, prepared.question, draft=routed.draft, reply=reply, count=count)
+        kept = abstaining(reply, self._builder) if then.route == "abstain" else reply
+        return replace(prepared, routed=replace(routed, decision=then)), kept
 
     def _row(self, answered: Answered) -> dict[str, Any]:
         prepared, reply = answered.prepared, answered.reply
@@ -299,8 +304,8 @@ class Service:
             "abstained": reply.parsed.abstained,
             "confidence": reply.confidence,
             "finish_reason": reply.completion.finish_reason,
-            "prompt_tokens": reply.completion.prompt_tokens,
-            "answer_tokens": len(reply.completion.token_ids),
+            "prompt_tokens": answered.tokens[0],
+            "answer_tokens": answered.tokens[1],
             "seconds": {
                 "retrieve": round(prepared.retrieve_seconds, 4),
                 "first": round(answered.first_seconds, 4),
@@ -328,6 +333,7 @@ def open_service(session: Session) -> Service:
     for source in sources.values():
         if source.startswith("openai:") and not config.endpoint.url:
             raise ConfigError(f"{source} needs endpoint.url in the YAML; nothing is sent anywhere without it")
+    router = _router(session, at, config.serve)
     with disk_faults_told(session.run.path):
         log = TrafficLog(session.run.path / TRAFFIC, keep_days=config.serve.keep_days) if config.serve.log else None
     return Service(
@@ -342,7 +348,26 @@ def open_service(session: Session) -> Service:
         promotions=Promotions(
             registry_of(session), session.backends.streamer, lambda: str(session.backends.model_facts()["identity"])
         ),
+        router=router,
     )
+
+
+def _router(session: Session, at: At, settings: ServeConfig) -> Router | str:
+    """The run's router, or why there is none; raises that where requests are routed by default."""
+    try:
+        if settings.tuned:
+            raise ConfigError(
+                f"serve.tuned {settings.tuned} answers elsewhere, and retrieval auto is not calibrated for it"
+            )
+        return open_router(session, at, ROUTED)
+    except RagraftError as error:
+        if settings.retrieval == "auto":
+            raise
+        return str(error)
+
+
+async def _told(done: Completion) -> AsyncGenerator[Delta]:
+    yield Delta(done.text, done)
 
 
 def _head(prepared: Prepared) -> dict[str, Any]:
@@ -356,6 +381,7 @@ def _head(prepared: Prepared) -> dict[str, Any]:
         "model": enquiry.model,
         "by": prepared.by,
         "retrieval": enquiry.retrieval,
+        **({"decision": to_json(prepared.routed.decision)} if prepared.routed else {}),
         "passages": [{"id": passage.id, "score": float(passage.score)} for passage in prepared.fitted.passages],
         "cuts": {name: getattr(prepared.cuts, name) for name in ("copies", "passages", "exchanges", "ignored")},
     }

@@ -9,9 +9,20 @@ from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.table import TABLE
 from ragraft.records import to_json
-from ragraft.workspace import Checkpoint, Corpus, Diagnosis, Exam, Folder, Index, Lessons, Report, Scorecard
+from ragraft.workspace import (
+    Calibration,
+    Checkpoint,
+    Corpus,
+    Diagnosis,
+    Exam,
+    Folder,
+    Index,
+    Lessons,
+    Report,
+    Scorecard,
+)
 
-SHOWN = ("corpus", "index", "exam", "diagnosis", "lessons", "checkpoint", "scores", "report")
+SHOWN = ("corpus", "index", "exam", "diagnosis", "lessons", "checkpoint", "calibration", "scores", "report")
 
 
 def show(session: Session, artifact: str, limit: int) -> Any:
@@ -32,6 +43,8 @@ def _rows(artifact: str, folder: Folder, limit: int) -> Any:
         return Report(folder).data()
     if artifact == "diagnosis":
         return Diagnosis(folder).data()
+    if artifact == "calibration":
+        return Calibration(folder).data()
     if artifact == "lessons":
         steps = Lessons(folder).steps()
         return [{"step": name, **to_json(row)} for name, step in steps.items() for row in step.train()[:limit]]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
+from ragraft.pipeline.calibrating import calibration_settings, run_calibration
 from ragraft.pipeline.diagnosing import diagnosis_settings, machines_identity, run_diagnosis
 from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.grading import grading_identity, read_labels
@@ -22,6 +23,7 @@ from ragraft.pipeline.tracking import track_report
 from ragraft.pipeline.wiring import At, builder, finder, retriever
 from ragraft.workspace import (
     RETRIEVED,
+    Calibration,
     Checkpoint,
     Corpus,
     Diagnosis,
@@ -193,6 +195,7 @@ def _report(at: At, out: Folder) -> object:
         settings=at.config.report,
         facts=facts,
         diagnosis=Diagnosis(at.made["diagnose"]) if "diagnose" in at.made else None,
+        calibration=Calibration(at.made["calibrate"]) if "calibrate" in at.made else None,
         out=out,
     )
     tracked = track_report(at.config, made.data(), out.path.parents[1])
@@ -306,6 +309,16 @@ TABLE: tuple[Stage, ...] = (
         version=3,
     ),
     Stage(
+        name="calibrate",
+        asks="When may it skip retrieval, when must it abstain?",
+        place=Place("65-calibration", versioned=False),
+        needs=("index", "examine", "train"),
+        settings=calibration_settings,
+        identity=lambda at: [_model(at), _retrieved(at)],
+        run=run_calibration,
+        apart=True,
+    ),
+    Stage(
         name="evaluate",
         asks="Did it help, beyond chance?",
         place=Place("70-scores", versioned=False),
@@ -334,7 +347,7 @@ TABLE: tuple[Stage, ...] = (
         settings=lambda config: config.report,
         identity=lambda at: None,
         run=_report,
-        also=("diagnose",),
+        also=("diagnose", "calibrate"),
     ),
 )
 ROWS = {stage.name: stage for stage in TABLE}

@@ -13,7 +13,19 @@ from ragraft.methods.report_data import Sources, build_report
 from ragraft.methods.report_markdown import render_markdown
 from ragraft.methods.report_page import render_page
 from ragraft.methods.report_text import interval, phrase
-from ragraft.workspace import FORGETTING, LINT, TIMING, Checkpoint, Diagnosis, Exam, Folder, Lessons, Report, Scorecard
+from ragraft.workspace import (
+    FORGETTING,
+    LINT,
+    TIMING,
+    Calibration,
+    Checkpoint,
+    Diagnosis,
+    Exam,
+    Folder,
+    Lessons,
+    Report,
+    Scorecard,
+)
 
 
 def report(
@@ -26,6 +38,7 @@ def report(
     facts: Mapping[str, Any],
     out: Folder,
     diagnosis: Diagnosis | None = None,
+    calibration: Calibration | None = None,
 ) -> Report:
     """Write report.json, report.html, report.md and summary.json.
 
@@ -46,6 +59,7 @@ def report(
             metrics=checkpoint.metrics(),
             facts=facts,
             diagnosis=diagnosis.data() if diagnosis else {},
+            calibration=calibration.data() if calibration else {},
             timing=scorecard.folder.read_json(TIMING) if scorecard.folder.has(TIMING) else (),
         ),
         examples=settings.examples,

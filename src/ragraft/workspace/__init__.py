@@ -1,12 +1,14 @@
 """What lies on disk: folders, manifests, runs, typed artifacts. Knows no stage's code and no model."""
 
 from ragraft.workspace.artifacts import (
+    CALIBRATION,
     DIAGNOSIS,
     FORGETTING,
     LINT,
     RETRIEVED,
     TIMING,
     Artifact,
+    Calibration,
     Checkpoint,
     Corpus,
     Diagnosis,
@@ -25,12 +27,14 @@ from ragraft.workspace.run import Run
 from ragraft.workspace.traffic import TrafficLog, count_traffic, read_back, read_traffic
 
 __all__ = [
+    "CALIBRATION",
     "DIAGNOSIS",
     "FORGETTING",
     "LINT",
     "RETRIEVED",
     "TIMING",
     "Artifact",
+    "Calibration",
     "Checkpoint",
     "Corpus",
     "Diagnosis",

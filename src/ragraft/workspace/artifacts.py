@@ -36,6 +36,7 @@ TIMING = "timing.json"
 """Apart from the scores: the same answers are the same on any machine, what they took is not."""
 LINT = "lint.json"
 DIAGNOSIS = "diagnosis.json"
+CALIBRATION = "calibration.json"
 CHUNKS = "chunks.parquet"
 
 
@@ -247,6 +248,15 @@ def _numbered(folder: Folder, inside: str) -> list[Path]:
 
 def _one_or_each(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return next(iter(found.values())) if len(found) == 1 else dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration(Artifact):
+    """65-calibration: calibration.json, answers.jsonl."""
+
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json(CALIBRATION)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

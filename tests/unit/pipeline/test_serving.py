@@ -121,6 +121,32 @@ def test_there_must_be_something_to_serve(make_site: MakeSite, bring: Bring) -> 
     first.close()
 
 
+def test_a_routed_answer_is_that_of_ask(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site(calibrate={"max_loss": 0.9, "exam": False})
+    bring(site, last="train")
+    with pytest.raises(WorkspaceError, match=r"^No calibration in "):
+        open_service(open_session(site.file, ["serve.retrieval=auto"]))
+    service = open_service(open_session(site.file))
+    with pytest.raises(InputError, match=r"^No calibration in .*, which retrieval auto needs\. Run: ragraft cal"):
+        asyncio.run(answered(service, QUESTIONS[0], retrieval="auto"))
+    service.close()
+    bring(site, last="calibrate")
+    session = open_session(site.file, ["serve.retrieval=auto"])
+    service = open_service(session)
+    found = asyncio.run(all_answered(service, QUESTIONS[:6]))
+    service.close()
+    for question, one in zip(QUESTIONS, found, strict=False):
+        asked = ask(session, question, retrieval="auto")
+        assert one.prepared.routed is not None
+        assert one.prepared.routed.decision == asked.decision
+        assert one.reply.parsed == asked.reply.parsed
+    elsewhere = open_session(site.file, ["endpoint.url=http://endpoint.test/v1", "serve.tuned=openai:adapter"])
+    service = open_service(elsewhere)
+    with pytest.raises(InputError, match=r"^serve\.tuned openai:adapter answers elsewhere"):
+        asyncio.run(answered(service, QUESTIONS[0], retrieval="auto"))
+    service.close()
+
+
 def test_a_model_behind_an_endpoint_may_answer(
     make_site: MakeSite, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

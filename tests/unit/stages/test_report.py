@@ -391,8 +391,8 @@ def test_report_is_plain_json_in_a_fixed_shape(tmp_path: Path) -> None:
     made = make_sample().write(tmp_path)
     assert json.loads(json.dumps(made.data(), allow_nan=False)) == made.data()
     assert list(made.data()) == [
-        "name", "created", "headline", "diagnosis", "warnings", "exam", "grid", "by_evidence", "differences",
-        "abstention", "citations", "cost", "timing", "selective", "grader", "sweeps", "probes", "forgetting",
-        "labels", "texts", "retrieval", "sides", "known_documents",
+        "name", "created", "headline", "diagnosis", "calibration", "warnings", "exam", "grid", "by_evidence",
+        "differences", "abstention", "citations", "cost", "timing", "selective", "grader", "sweeps", "probes",
+        "forgetting", "labels", "texts", "retrieval", "sides", "known_documents",
         "lessons", "lint", "training", "loss", "examples", "settings", "facts",
     ]  # fmt: skip

@@ -46,8 +46,8 @@ class Body(BaseModel):
 class Options(Body):
     """ragraft's own wishes, under the key `ragraft`."""
 
-    retrieval: Retrieval = "always"
-    """always, or never: answer from memory, in the closed-book form."""
+    retrieval: Retrieval | None = None
+    """always; never: answer from memory, in the closed-book form; auto: decide. Left out: serve.retrieval."""
     k: int | None = Field(None, ge=1)
     """Passages looked up."""
     text: bool = False

@@ -25,6 +25,12 @@ class Metrics:
             ["model", "retrieval", "abstained"],
             registry=self.registry,
         )
+        self._decisions = Counter(
+            "ragraft_retrieval_decisions",
+            "What was done about retrieval: always and never as asked for; skip, retrieve and abstain by auto.",
+            ["decision"],
+            registry=self.registry,
+        )
         self._tokens = Counter("ragraft_tokens", "Tokens read and written.", ["kind"], registry=self.registry)
         self._cuts = Counter("ragraft_cuts", "What prompts did not show.", ["kind"], registry=self.registry)
         self._first = Histogram(
@@ -52,8 +58,9 @@ class Metrics:
         prepared, reply = answered.prepared, answered.reply
         abstained = str(reply.parsed.abstained).lower()
         self._answers.labels(prepared.enquiry.model, prepared.enquiry.retrieval, abstained).inc()
-        self._tokens.labels("read").inc(reply.completion.prompt_tokens)
-        self._tokens.labels("written").inc(len(reply.completion.token_ids))
+        self._decisions.labels(prepared.decision).inc()
+        for kind, number in zip(("read", "written"), answered.tokens, strict=True):
+            self._tokens.labels(kind).inc(number)
         for kind in ("copies", "passages", "exchanges", "ignored"):
             self._cuts.labels(kind).inc(getattr(prepared.cuts, kind))
         self._first.observe(answered.first_seconds)

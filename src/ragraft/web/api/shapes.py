@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from ragraft.pipeline import Answered, Piece
+from ragraft.pipeline import Answered, Piece, Prepared
 from ragraft.records import Passage, to_json
 
 Kind = Literal["chat", "text"]
@@ -71,8 +71,7 @@ def content(answered: Answered, *, as_text: bool) -> str:
 
 def usage(answers: Sequence[Answered]) -> dict[str, int]:
     """Tokens read and written."""
-    read = sum(one.reply.completion.prompt_tokens for one in answers)
-    written = sum(len(one.reply.completion.token_ids) for one in answers)
+    read, written = (sum(one.tokens[kind] for one in answers) for kind in (0, 1))
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
@@ -94,7 +93,12 @@ def extra(answered: Answered) -> dict[str, Any]:
         "quotes": [{"text": text, "number": number} for text, number in parsed.quotes],
         "passages": [passage_row(number, passage) for number, passage in enumerate(shown, 1)],
         "by": prepared.by,
-        "retrieval": {"decision": prepared.enquiry.retrieval, "query": prepared.query or None},
+        "retrieval": {
+            "wish": prepared.enquiry.retrieval,
+            "decision": prepared.decision,
+            "query": prepared.query or None,
+            "probability": _probability(prepared),
+        },
         "cuts": to_json(prepared.cuts),
         "max_tokens": prepared.sampling.max_tokens,
         "index": answered.index_version,
@@ -104,6 +108,14 @@ def extra(answered: Answered) -> dict[str, Any]:
             "all": round(answered.seconds, 4),
         },
     }
+
+
+def _probability(prepared: Prepared) -> dict[str, float | None] | None:
+    """With retrieval auto: how likely each answer is right, calibrated."""
+    if prepared.routed is None:
+        return None
+    decision = prepared.routed.decision
+    return {"closed_book": decision.closed_book, "with_passages": decision.with_passages}
 
 
 def passage_row(number: int, passage: Passage) -> dict[str, Any]:

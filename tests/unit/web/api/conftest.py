@@ -16,6 +16,7 @@ from ragraft import ports
 from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.config import ServeConfig
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.routing import Router
 from ragraft.pipeline import Service
 from ragraft.pipeline.promotions import Promotions
 from ragraft.records import Delta, Passage, Prompt, Sampling
@@ -74,7 +75,12 @@ class Served:
     """A service, its app and a client."""
 
     def __init__(
-        self, folder: Path, tokenizer: ports.Tokenizer, promotions: Promotions | None = None, **settings: Any
+        self,
+        folder: Path,
+        tokenizer: ports.Tokenizer,
+        promotions: Promotions | None = None,
+        router: Router | None = None,
+        **settings: Any,
     ) -> None:
         self.held = Held()
         serve = ServeConfig(**settings)
@@ -87,6 +93,7 @@ class Served:
             index_version="0123456789ab",
             log=TrafficLog(folder, keep_days=None) if serve.log else None,
             promotions=promotions,
+            router=router or "This server has no calibration, which retrieval auto needs",
         )
         self._folder, self._settings = folder, serve
         self.chat_facts: dict[str, Any] = {}

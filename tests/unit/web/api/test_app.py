@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
+from ragraft.methods.routing import Router
+
 if TYPE_CHECKING:
     from tests.unit.web.api.conftest import Served, Serves
 
@@ -41,7 +43,8 @@ def test_a_chat_completion_has_openais_form_and_says_what_it_rests_on(served: Se
     assert extra["citations"] == [{"number": 1, "passage": "boskar#0", "title": "Boskar"}]
     assert extra["quotes"] == [{"text": ANSWER, "number": 1}]
     assert [(one["number"], one["id"]) for one in extra["passages"]] == [(1, "boskar#0"), (2, "arlen#0")]
-    assert extra["retrieval"] == {"decision": "always", "query": QUESTION}
+    wanted = {"wish": "always", "decision": "always", "query": QUESTION, "probability": None}
+    assert extra["retrieval"] == wanted
     assert (extra["abstained"], extra["from_memory"], extra["index"]) == (False, False, "0123456789ab")
     assert extra["cuts"] == {"copies": 0, "passages": 0, "exchanges": 0, "ignored": 0}
 
@@ -93,8 +96,106 @@ def test_text_completions_answer_each_prompt(served: Served) -> None:
 
 def test_without_retrieval_nothing_is_looked_up_or_cited(served: Served) -> None:
     extra = chat(served.client(), ragraft={"retrieval": "never"}).json()["choices"][0]["ragraft"]
-    assert (extra["retrieval"], extra["passages"]) == ({"decision": "never", "query": None}, [])
+    assert (extra["retrieval"]["decision"], extra["retrieval"]["query"], extra["passages"]) == ("never", None, [])
     assert extra["from_memory"] is True
+
+
+def auto(client: TestClient, *, stream: bool = False, **wishes: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Text, the field ragraft, and usage of an answer with retrieval auto."""
+    asked = {"ragraft": {"retrieval": "auto", **wishes}}
+    if not stream:
+        data = chat(client, **asked).json()
+        (choice,) = data["choices"]
+        return choice["message"]["content"], choice["ragraft"], data["usage"]
+    parts = events(chat(client, stream=True, stream_options={"include_usage": True}, **asked).text)
+    text = "".join(part["choices"][0]["delta"].get("content", "") for part in parts[:-1])
+    return text, parts[-2]["choices"][0]["ragraft"], parts[-1]["usage"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_draft_that_can_be_trusted_is_the_answer(serves: Serves, stream: bool) -> None:
+    served = serves(router=Router(skip_above=0.0))
+    client = served.client()
+    text, extra, usage = auto(client, stream=stream)
+    assert (text, extra["passages"], extra["from_memory"]) == ("nothing", [], True)
+    assert extra["retrieval"] == {
+        "wish": "auto",
+        "decision": "skip",
+        "query": None,
+        "probability": {"closed_book": 0.5, "with_passages": None},
+    }
+    never = chat(client, ragraft={"retrieval": "never"}).json()
+    assert (never["choices"][0]["message"]["content"], never["usage"]) == (text, usage)
+    row = served.rows[0]
+    assert (row["retrieval"], row["decision"]["route"], row["passages"]) == ("auto", "skip", [])
+    assert 'ragraft_retrieval_decisions_total{decision="skip"} 1.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_draft_that_cannot_be_trusted_is_paid_for_and_not_told(serves: Serves, stream: bool) -> None:
+    client = serves(router=Router()).client()
+    text, extra, usage = auto(client, stream=stream)
+    always = chat(client).json()
+    assert text == always["choices"][0]["message"]["content"] == ANSWER
+    assert extra["retrieval"]["decision"] == "retrieve"
+    assert extra["retrieval"]["query"] == QUESTION
+    assert extra["retrieval"]["probability"] == {"closed_book": 0.5, "with_passages": 0.5}
+    draft = chat(client, ragraft={"retrieval": "never"}).json()["usage"]
+    assert {key: always["usage"][key] + draft[key] for key in usage} == usage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_an_answer_that_does_not_pass_is_never_told(serves: Serves, stream: bool, as_text: bool) -> None:
+    served = serves(router=Router(answer_above=0.9))
+    text, extra, _ = auto(served.client(), stream=stream, text=as_text)
+    assert text == ("Answer: not in the documents." if as_text else "not in the documents.")
+    assert (extra["abstained"], extra["retrieval"]["decision"]) == (True, "abstain")
+    assert (extra["citations"], extra["quotes"]) == ([], [])
+    assert "slate" not in str(served.rows[0]["text"]) + served.rows[0]["answer"]
+
+
+def test_an_answer_that_passes_comes_whole_where_it_might_not_have(serves: Serves) -> None:
+    client = serves(router=Router(answer_above=0.4)).client()
+    asked = {"ragraft": {"retrieval": "auto", "text": True}, "stream": True}
+    _first, piece, last = events(chat(client, **asked).text)
+    assert piece["choices"][0]["delta"]["content"] == f'Answer: {ANSWER}\n"{ANSWER}" [1]\n\n[1] Boskar (boskar#0)'
+    assert last["choices"][0]["ragraft"]["retrieval"]["decision"] == "retrieve"
+
+
+def test_the_setting_holds_where_a_request_says_nothing(serves: Serves) -> None:
+    client = serves(router=Router(skip_above=0.0), retrieval="auto").client()
+    assert chat(client).json()["choices"][0]["ragraft"]["retrieval"]["decision"] == "skip"
+    for body in ({"ragraft": {"retrieval": "always"}}, {"temperature": 0.5}, {"ragraft": {"k": 1}}):
+        wish = chat(client, **body).json()["choices"][0]["ragraft"]["retrieval"]
+        assert (wish["wish"], wish["decision"]) == ("always", "always"), "what is not calibrated is looked up"
+    none = chat(serves(retrieval="never").client()).json()["choices"][0]["ragraft"]["retrieval"]
+    assert none["decision"] == "never"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"model": "broken"}, "retrieval auto is calibrated for tuned, not for broken; ask with always or never"),
+        (
+            {"temperature": 0.7},
+            "retrieval auto is calibrated for greedy answers from 2 passages; leave temperature and k out",
+        ),
+        (
+            {"ragraft": {"retrieval": "auto", "k": 1}},
+            "retrieval auto is calibrated for greedy answers from 2 passages; leave temperature and k out",
+        ),
+    ],
+)
+def test_what_was_not_calibrated_is_refused(serves: Serves, body: dict[str, Any], says: str) -> None:
+    client = serves(router=Router()).client()
+    response = chat(client, **{"ragraft": {"retrieval": "auto"}, **body})
+    assert (response.status_code, response.json()["error"]["message"]) == (400, says)
+    bare = chat(serves().client(), ragraft={"retrieval": "auto"})
+    assert (bare.status_code, bare.json()["error"]["message"]) == (
+        400,
+        "This server has no calibration, which retrieval auto needs",
+    )
 
 
 def test_several_turns_are_looked_up_together_and_counted(serves: Serves) -> None:
@@ -133,6 +234,7 @@ def test_metrics_count_requests_answers_tokens_and_refusals(served: Served) -> N
     client.get("/nowhere/at/all")
     lines = set(client.get("/metrics").text.splitlines())
     assert 'ragraft_answers_total{abstained="false",model="tuned",retrieval="always"} 1.0' in lines
+    assert 'ragraft_retrieval_decisions_total{decision="always"} 1.0' in lines
     assert 'ragraft_requests_total{route="/v1/chat/completions",status="404"} 1.0' in lines
     assert 'ragraft_requests_total{route="other",status="404"} 1.0' in lines
     assert "ragraft_requests_under_way 0.0" in lines
@@ -152,7 +254,8 @@ def test_metrics_count_requests_answers_tokens_and_refusals(served: Served) -> N
         ({"tools": []}, 400, "tools"),
         ({"temperature": 3}, 400, "temperature"),
         ({"max_tokens": 0}, 400, "max_tokens"),
-        ({"ragraft": {"retrieval": "auto"}}, 400, "ragraft.retrieval"),
+        ({"ragraft": {"retrieval": "sometimes"}}, 400, "ragraft.retrieval"),
+        ({"ragraft": {"retrieval": "auto"}}, 400, None),
         ({"ragraft": {"k": 1000}}, 400, None),
         ({"messages": [{"role": "user", "content": "word " * 300}]}, 400, None),
     ],

@@ -134,7 +134,7 @@ def test_runs_stand_with_their_verdicts_the_last_one_first(client: TestClient) -
     assert VERDICT["sentence"].replace("+", "+") in unescape(page)
     assert "Comes next: train." in page
     assert "is damaged" in page
-    assert "8 stages done, the last" in page
+    assert "9 stages done, the last" in page
     assert "No run has come to its report yet" not in page
 
 

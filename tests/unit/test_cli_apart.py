@@ -1,0 +1,72 @@
+"""The stages that run apart, on the command line: diagnose; calibrate, and `ragraft ask` that goes by it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ragraft import cli
+
+if TYPE_CHECKING:
+    from tests.conftest import Site
+    from tests.unit.conftest import Fakes
+
+MakeSite = Callable[..., "Site"]
+Ragraft = Callable[..., tuple[Any, str, str]]
+
+
+@pytest.fixture
+def ragraft_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ragraft:
+    """The command line in this process: exit code, output, errors."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str | Path) -> tuple[Any, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ragraft", *map(str, arguments)])
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def test_calibrate_prints_tables_and_ask_goes_by_it(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
+    site = make_site()
+    ask = ("ask", "Who keeps the lamp of Esker?", "--retrieval", "auto", "--file", site.file)
+    ragraft_("train", site.file)
+    wanted = f"ragraft: No calibration in {site.run}, which retrieval auto needs. Run: ragraft calibrate\n"
+    assert ragraft_(*ask) == (1, "", wanted)
+    code, out, _ = ragraft_("calibrate", site.file)
+    assert code == 0
+    said = " ".join(out.split())
+    assert "What retrieval: auto does" in said
+    assert "The calibration side is too small for the guarantee" in said
+    assert out.endswith(ragraft_("show", "calibration", "--file", site.file)[1])
+    assert ragraft_(*ask)[2].startswith("(auto: retrieve; right closed-book 0.")
+    code, out, told = ragraft_(*ask[:2], "--retrieval", "never", "--file", site.file)
+    assert (code, out) == (0, "nothing\n")
+    assert told.endswith(", 0 passages)\n")
+
+
+def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(
+    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes
+) -> None:
+    site = make_site()
+    code, out, _ = ragraft_("diagnose", site.file)
+    assert code == 0
+    said = " ".join(out.split())
+    assert "What is lost, of 100" in said
+    assert "Verdict: " in said
+    assert (site.run / "40-diagnosis" / "diagnosis.json").exists()
+    _, again, _ = ragraft_("diagnose", site.file)
+    assert f"Nothing to do: {site.run} is up to date." in again
+    _, shown, _ = ragraft_("show", "diagnosis", "--file", site.file)
+    assert again.endswith(shown)
+    assert len(fakes.launcher.launched) == 0
