@@ -21,6 +21,8 @@ from ragraft.ports import Generator, Scorer
 from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling, to_json
 from ragraft.workspace import Folder, hash_json
 
+DECODING = 2
+"""Raised when the same model would answer the same prompts otherwise."""
 CHARACTERS = 4.4
 """In a token, about."""
 
@@ -60,7 +62,12 @@ class KeptAnswers:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """One completion a prompt, in order."""
-        asked = {"model": self._identity, "prompts": [to_json(p) for p in prompts], "sampling": to_json(sampling)}
+        asked = {
+            "decoding": DECODING,
+            "model": self._identity,
+            "prompts": [to_json(p) for p in prompts],
+            "sampling": to_json(sampling),
+        }
         name = _name(asked)
         kept = self._kept(name)
         if kept is None:

@@ -337,7 +337,7 @@ TABLE: tuple[Stage, ...] = (
             grading_identity(at.config, at.backends),
         ],
         run=_evaluate,
-        version=6,
+        version=7,
     ),
     Stage(
         name="report",

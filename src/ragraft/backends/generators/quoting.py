@@ -1,7 +1,8 @@
 """Whether a text that is still being written quotes only what stands in its sources. Knows texts; knows no tokens.
 
-A quotation that opens a line below the first is copied from a source, from one word's border to another's, and the
-number in brackets behind it is the number of a source that holds it. Where sources hold what the first line says behind
+A quotation that opens a line below the first is copied from a source, from one word's border to another's, until it is
+long enough to mean something or its sentence ends, and the number in brackets behind it is the number of a source that
+holds it. Where sources hold what the first line says behind
 its colon, only those are quoted. All else is free.
 """
 
@@ -15,7 +16,10 @@ from typing import Literal
 QUOTE = '"'
 # So far an open quotation's continuation is looked ahead.
 AHEAD = 40
+FEWEST = 5
+"""Words; a shorter quotation goes on to its sentence's end: one word proves nothing."""
 _OPENING = re.compile(r"\n[ \t]*\"")
+_END = re.compile(r"(?<=[.!?])(?=\s)|(?=\s*(?:\n|$))")
 _SAID = re.compile(r"[^\n:]*:[ \t]*([^\n]*\w)")
 
 Numbered = Sequence[tuple[int, str]]
@@ -103,11 +107,13 @@ def _places(words: str, source: str) -> Iterator[int]:
 
 
 def _whole(words: str, source: str) -> bool:
-    """Whether these are words, and stand in a source from one word's border to another's."""
+    """Whether these are words, enough of them or up to a sentence's end, and stand in a source between word borders."""
     if not words or words != words.strip():
         return False
+    enough = len(words.split()) >= FEWEST
     for place in _places(words, source):
         end = place + len(words)
-        if end == len(source) or not (source[end - 1].isalnum() and source[end].isalnum()):
+        border = end == len(source) or not (source[end - 1].isalnum() and source[end].isalnum())
+        if border and (enough or _END.match(source, end)):
             return True
     return False

@@ -108,11 +108,11 @@ def test_a_quotation_is_written_as_far_as_its_source_goes() -> None:
 
 def test_the_number_is_that_of_a_source_that_holds_the_quotation() -> None:
     assert written('Answer: a\n"a man" [2]', "a man", "a hat") == 'Answer: a\n"a man" [1]'
-    assert written('Answer: a\n"a man" [2]', "a man", "a man so") == 'Answer: a\n"a man" [2]'
+    assert written('Answer: a\n"a man" [2]', "a man", "a man\nso") == 'Answer: a\n"a man" [2]'
 
 
 def test_no_text_ends_within_a_quotation() -> None:
-    assert written('Answer: a\n"a', "a man") == 'Answer: a\n"a" [1]'
+    assert written('Answer: a\n"a', "a man") == 'Answer: a\n"a man" [1]'
 
 
 def test_the_answer_itself_is_free() -> None:

@@ -33,8 +33,10 @@ QUOTING = Quoting((HARBOUR, REEF))
         ('Answer: two\n"It has two lights." [2] "three', False, False),
         ('Answer: two\n"The "old" harbour has\ntwo piers." [1]', True, True),
         ('Answer: two\n"The "old" harbour has two piers." [1]', False, False),
-        ('Answer: two\n"two" [1]', True, True),
-        ('Answer: two\n"two" [2]', True, True),
+        ('Answer: two\n"two piers." [1]', True, True),
+        ('Answer: two\n"two" [1]', False, False),
+        ('Answer: two\n"The reef is old" [2]', False, False),
+        ('Answer: two\n"The reef is old." [2]', True, True),
         ('Answer: two\n"" [2]', False, False),
     ],
 )
@@ -74,8 +76,17 @@ def test_a_quotation_may_begin_with_any_word_of_a_source_that_ends_in_one() -> N
     assert quoting.onward('Answer: two\n"')[:2] == ["two piers", " piers"]
 
 
+def test_a_few_words_end_no_quotation_but_their_sentence_does() -> None:
+    quoting = Quoting(("It was seen in 1887 by four keepers of the lamp, who told nobody.",))
+    assert not quoting.allows('Answer: 1887\n"in 1887" [')
+    assert quoting.ends('Answer: 1887\n"It was seen in 1887" [1]')
+    assert quoting.ends('Answer: nobody\n"told nobody." [1]')
+    assert Quoting(("two piers  ",)).ends('Answer: two\n"two piers" [1]')
+    assert Quoting(("piers: two\nlamps: none",)).ends('Answer: two\n"piers: two" [1]')
+
+
 def test_a_quotation_in_a_further_line_is_copied_too() -> None:
-    assert QUOTING.allows('Answer: two\n"two lights" [2]\n"two piers." [1]')
+    assert QUOTING.allows('Answer: two\n"two lights." [2]\n"two piers." [1]')
     assert not QUOTING.allows('Answer: two\n"two lights" [2]\n"three')
 
 
