@@ -9,6 +9,8 @@ from ragraft.methods.charts import INK, OTHER_COLOURS, WIDE, Spec, model_colours
 from ragraft.methods.report_text import model_name
 
 HEIGHT = 220
+SPARED = 70
+"""No names stand left of a curve, as in the other charts: its plot is so much wider, so that letters are as large."""
 RANKINGS = {"hybrid": "#0b62c4", "dense": "#0a7d62", "lexical": "#b8560a"}
 """Colours of ragraft's own rankings; others take the spare ones."""
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross")
@@ -30,7 +32,15 @@ def curve_chart(
     import altair as alt
 
     shown = [name for name in colours if any(row["series"] == name for row in rows)]
-    legend = alt.Legend(title=None, orient="top", columns=1 if width < WIDE else 0, labelFontSize=12, labelColor=INK)
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        columns=1 if width < WIDE else 0,
+        columnPadding=16,
+        labelFontSize=12,
+        labelColor=INK,
+        symbolOpacity=1,
+    )
     colour = alt.Color("series:N", scale=alt.Scale(domain=shown, range=[colours[one] for one in shown]), legend=legend)
     shape = alt.Shape("series:N", scale=alt.Scale(domain=shown, range=list(SHAPES[: len(shown)])), legend=legend)
     places = sorted({row["x"] for row in rows})
@@ -44,11 +54,11 @@ def curve_chart(
     band = (
         base.transform_filter("isValid(datum.low)")
         .mark_area(opacity=0.13, interpolate=line)
-        .encode(y=alt.Y("low:Q", title=y), y2="high:Q", color=alt.Color("series:N", legend=None))
+        .encode(y=alt.Y("low:Q", title=y), y2="high:Q", color=colour)
     )
     curve = base.mark_line(strokeWidth=2.5, interpolate=line).encode(y=height, color=colour)
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(y=height, color=colour, shape=shape)
-    return spec_of(alt.layer(band, curve, dots).properties(width=width, height=HEIGHT))
+    return spec_of(alt.layer(band, curve, dots).properties(width=width + SPARED, height=HEIGHT))
 
 
 MOST_TICKS = 8
