@@ -194,7 +194,7 @@ class _Beside:
             if row.context == RETRIEVED:
                 grid.setdefault(row.model, []).append(row)
         passages = {one.id: found for one, found in shown}
-        desk = Desk(asked, self.room, self.arms, settings.seed, grid=grid, passages=passages)
+        desk = Desk(asked, self.room, self.arms, settings.seed, exam=self.questions, grid=grid, passages=passages)
         clusters = {one.id: one.cluster for one in asked}
         sampling = {"resamples": settings.resamples, "seed": settings.seed}
         figures: list[dict[str, Any]] = []

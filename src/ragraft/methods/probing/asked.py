@@ -22,6 +22,8 @@ class Desk:
     room: Room
     arms: Sequence[Arm]
     seed: int
+    exam: Sequence[ExamQuestion] = ()
+    """All questions of the side: other answers are drawn from theirs."""
     grid: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
     """Model → its rows with retrieved passages, where the grid has asked for them."""
     passages: Mapping[str, Sequence[Passage]] = field(default_factory=dict)

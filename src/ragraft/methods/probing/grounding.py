@@ -66,7 +66,7 @@ def replacement(desk: Desk) -> Probed:
     """The oracle alone, with another answer in it."""
     questions, room = desk.answerable, desk.room
     oracles = {one.id: oracle_of(one, room.chunks, room.k) for one in questions}
-    swapped = swap_answers(questions, oracles, seed=desk.seed)
+    swapped = swap_answers(questions, oracles, seed=desk.seed, others=desk.exam)
     shown = desk.fitting([(one, swapped[one.id].passages) for one in questions if one.id in swapped])
     readings: list[Reading] = []
     answers: list[Answer] = []

@@ -123,7 +123,7 @@ def _documents(oracle: Sequence[Passage]) -> int:
 
 def _counterfactual(desk: Desk, questions: Sequence[ExamQuestion], beside: Beside) -> Probed:
     noisy = _noisy(desk, questions, beside, COUNTERFACTUAL_NOISE)
-    swapped = swap_answers(questions, {one.id: passages for one, passages in noisy}, seed=desk.seed)
+    swapped = swap_answers(questions, {one.id: passages for one, passages in noisy}, seed=desk.seed, others=desk.exam)
     shown: Shown = [(one, swapped[one.id].passages) for one, _ in noisy if one.id in swapped]
     left = len(questions) - len(shown)
     why = "which have no short answer word for word in their passages, no other answer of its kind, or no room"

@@ -50,13 +50,18 @@ def kind_of(answer: str) -> Kind:
 
 
 def swap_answers(
-    questions: Sequence[ExamQuestion], shown: Mapping[str, Sequence[Passage]], *, seed: int
+    questions: Sequence[ExamQuestion],
+    shown: Mapping[str, Sequence[Passage]],
+    *,
+    seed: int,
+    others: Sequence[ExamQuestion] = (),
 ) -> dict[str, Swapped]:
     """By question id; those are left out that have no short answer word for word in `shown`, or no other of its kind.
 
-    The other answer is one of about the same length that stands in none of the question's passages, drawn by seed.
+    The other answer is one of about the same length that stands in none of the question's passages, drawn by seed from
+    the answers to these questions and `others`.
     """
-    pool = sorted({answer for one in questions for answer in one.question.answers if _short(answer)})
+    pool = sorted({answer for one in (*questions, *others) for answer in one.question.answers if _short(answer)})
     found = {}
     for question in questions:
         passages = shown.get(question.id, ())

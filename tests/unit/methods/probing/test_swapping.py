@@ -82,6 +82,12 @@ def test_what_cannot_be_exchanged_is_left_out(question: ExamQuestion, text: str,
     assert swap_answers(asked, {"a": [Passage("p", "d", "", text)]}, seed=0) == {}
 
 
+def test_other_questions_of_the_exam_lend_their_answers() -> None:
+    asked, shown = [placed("a", "Ada")], {"a": [Passage("p", "d", "", "Ada came.")]}
+    assert swap_answers(asked, shown, seed=0) == {}
+    assert swap_answers(asked, shown, seed=0, others=[placed("b", "Bruno")])["a"].fake == "Bruno"
+
+
 def test_of_others_of_its_kind_one_of_its_length_is_taken() -> None:
     asked = [
         placed("a", "Ada Lovelace"),
