@@ -4,10 +4,11 @@
 
 Exports a finished run's model in every form into a temporary folder and asks each of them the prompts of
 `--to openai-batch` as the program that it is for does: transformers the merged folder, PEFT the adapter over its base,
-llama-cpp-python the GGUF files in f16 and q8_0, by their own tokenizer and chat template. The reference is the tuned
-model in float32 with plain greedy decoding, token by token; `ragraft` is the same, abstaining by probability as ragraft
-does, which no file carries. `same text` is the share of answers that are equal to the last sign, `same answer` that of
-answers whose bare answer is equal or that both abstain; with 95 % intervals over questions.
+llama-cpp-python the GGUF files in f16 and q8_0 by their own tokenizer and chat template; so does transformers, which
+dequantizes them. The reference is the tuned model in float32 with plain greedy decoding, token by token; `ragraft` is
+the same, abstaining by probability as ragraft does, which no file carries. `same text` is the share of answers that are
+equal to the last sign, `same answer` that of answers whose bare answer is equal or that both abstain; with 95 %
+intervals over questions.
 A program that is not installed is left out and told: pip install llama-cpp-python builds in some minutes.
 """
 
@@ -118,7 +119,8 @@ def forms(session: Session, scratch: Path, final: str) -> Iterator[tuple[str, Ca
     """Each form by name, with how it is written and opened."""
 
     def written(kind: str, **wishes: Any) -> Path:
-        return export(session, kind, scratch / f"{kind}{wishes.get('weights', '')}", Wishes(**wishes)).folder
+        target = scratch / f"{kind}{wishes.get('weights', '')}"
+        return target if target.exists() else export(session, kind, target, Wishes(**wishes)).folder
 
     def gguf(weights: str) -> Ask:
         if find_spec("llama_cpp") is None:
@@ -128,6 +130,13 @@ def forms(session: Session, scratch: Path, final: str) -> Iterator[tuple[str, Ca
     yield "ragraft", lambda: ask_ragraft(session, final)
     yield "merged, transformers", lambda: ask_transformers(written("merged"))
     yield "adapter, PEFT", lambda: ask_peft(written("adapter"), str(session.backends.model_facts()["path"]))
+    for weights in ("f16", "q8_0"):
+        yield (
+            f"gguf {weights}, transformers",
+            lambda weights=weights: ask_transformers(  # type: ignore[misc]
+                written("gguf", weights=weights), f"{session.run.name}-{weights}.gguf"
+            ),
+        )
     yield "gguf f16, llama.cpp", lambda: gguf("f16")
     yield "gguf q8_0, llama.cpp", lambda: gguf("q8_0")
 
@@ -160,12 +169,14 @@ def ask_ragraft(session: Session, model: str) -> Ask:
     return ask
 
 
-def ask_transformers(folder: Path) -> Ask:
-    """A plain model folder, by its own template."""
+def ask_transformers(folder: Path, file: str | None = None) -> Ask:
+    """A plain model folder, or a GGUF file in it, by its own tokenizer and template."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    return _ask_hub(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), folder)
+    which = {"gguf_file": file} if file else {}
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **which)
+    return _ask_hub(network.eval(), folder, **which)
 
 
 def ask_peft(folder: Path, base: str) -> Ask:
@@ -178,13 +189,13 @@ def ask_peft(folder: Path, base: str) -> Ask:
     return _ask_hub(opened.eval(), Path(base))
 
 
-def _ask_hub(network: Any, folder: Path) -> Ask:
+def _ask_hub(network: Any, folder: Path, **which: str) -> Ask:
     from transformers import AutoTokenizer
 
     from ragraft.models.chat import ChatTokenizer
     from ragraft.models.gguf_tokenizer import shipped_template
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **which)
     template = shipped_template(ChatTokenizer(tokenizer))
 
     def ask(messages: Sequence[Sequence[Message]], tokens: int) -> list[str]:

@@ -51,10 +51,9 @@ def rollback(
 @app.command()
 def registry(file: FileOption = YAML) -> None:
     """Show the models that were put into service, and the log of how it came."""
-    from ragraft.pipeline import registry_tables
+    from ragraft.pipeline import registry_story
 
-    for table in registry_tables(opened(file, [], None)):
-        print_table(table)
+    print("\n".join(registry_story(opened(file, [], None))))
 
 
 @app.command()

@@ -18,6 +18,7 @@ from ragraft.records import Answer, ExamQuestion, Interval
 CONTEXT = "retrieved"
 """What the system does in use."""
 TUNED, BASE = "tuned", "base"
+ALONE = "where answers are to come from documents alone"
 NAMES = {"f1": "score", "em": "exact match", "f1_evidence_shown": "score where shown", "f1_all": "score, all questions"}
 
 
@@ -88,6 +89,8 @@ class _Guard:
     setting: str
     measure: str
     """How it would be measured."""
+    unless: str = ""
+    """When it need not be asked at all."""
 
 
 def pass_gate(exam: Exam, gate: Gate) -> list[Check]:
@@ -102,7 +105,8 @@ def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
     if gate.closed_book is not None:
         figure = exam.difference("f1", "none", BASE)
         measure = "have evaluate.contexts hold none, and evaluate.models base and tuned"
-        yield _Guard("score without documents", figure, gate.closed_book, "closed_book", measure)
+        # Who answers from documents alone may well answer less without them.
+        yield _Guard("score without documents", figure, gate.closed_book, "closed_book", measure, ALONE)
     if gate.formats is not None:
         figure = exam.forgetting["formats"]["difference"] if exam.forgetting else None
         yield _Guard("format instructions kept", figure, gate.formats, "formats", "leave evaluate.forgetting at true")
@@ -115,18 +119,13 @@ def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
 
 
 def gate_table(checks: Sequence[Check], rival: str | None) -> Table:
-    """A row a condition: the figure, what was wanted of it, and what to do where it failed."""
+    """A row a condition, the figure and what was wanted of it; below, what to do where it failed."""
     rows = tuple(
-        (
-            check.name,
-            interval(check.figure, signed=True),
-            check.wants,
-            "passed" if check.passed else "FAILED",
-            check.then,
-        )
+        (check.name, interval(check.figure, signed=True), check.wants, "passed" if check.passed else "FAILED")
         for check in checks
     )
-    return Table(f"Tuned minus {phrase(rival or BASE)}, points of 100", ("", "Found", "Wanted", "", "What to do"), rows)
+    notes = tuple(f"{check.name}: {check.then}." for check in checks if not check.passed)
+    return Table(f"Tuned minus {phrase(rival or BASE)}, points of 100", ("", "Found", "Wanted", ""), rows, notes)
 
 
 def _primary(exam: Exam, gate: Gate, rival: str | None) -> Check:
@@ -155,9 +154,12 @@ def _guard(guard: _Guard) -> Check:
     if held:
         return Check(guard.name, figure, wants, True)
     if figure["high"] < -margin:
-        return Check(guard.name, figure, wants, False, "it has fallen: train otherwise (train.method: hybrid)")
-    then = f"a fall is not ruled out: ask more questions, or allow more in {setting}"
-    return Check(guard.name, figure, wants, False, then)
+        then = "it has fallen: train otherwise (train.method: hybrid)"
+    else:
+        then = f"a fall is not ruled out: ask more questions, or raise {setting}"
+    return Check(
+        guard.name, figure, wants, False, then + (f"; or {setting}=null {guard.unless}" if guard.unless else "")
+    )
 
 
 def _asked(exam: Exam) -> list[ExamQuestion]:

@@ -30,7 +30,7 @@ from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared
 from ragraft.pipeline.export import Exported, Wishes, export
 from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
-from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_tables, rollback
+from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_story, rollback
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.routing import DEFAULT
@@ -104,7 +104,7 @@ __all__ = [
     "propose_questions",
     "question_texts",
     "registry_of",
-    "registry_tables",
+    "registry_story",
     "report_page",
     "report_table",
     "rollback",

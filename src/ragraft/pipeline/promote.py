@@ -28,7 +28,7 @@ from ragraft.workspace import (
     hash_json,
 )
 from ragraft.workspace import Exam as ExamFolder
-from ragraft.workspace.registry import FORCED, PROMOTED, REFUSED, ROLLED_BACK, State, Writer
+from ragraft.workspace.registry import FORCED, LOG, PROMOTED, REFUSED, ROLLED_BACK, State, Writer
 
 REGISTRY = "registry"
 DIGITS = 8
@@ -107,13 +107,14 @@ def rollback(session: Session, reason: str = "") -> State:
         return writer.add({**row, "reason": reason.strip(), "gate": []})
 
 
-def registry_tables(session: Session) -> tuple[Table, ...]:
-    """The models kept, and what happened to them; raises WorkspaceError where nothing ever did."""
+def registry_story(session: Session) -> list[str]:
+    """The models kept, and what happened to them, in lines; raises WorkspaceError where nothing ever did."""
     registry = registry_of(session)
     rows = registry.log()
     if not rows:
         raise WorkspaceError(f"No registry in {registry.path.parent}. Run: ragraft promote")
-    return _models_table(registry, rows), _log_table(rows)
+    earlier = [f"  ({len(rows) - SHOWN} earlier rows: {registry.path / LOG})"] if len(rows) > SHOWN else []
+    return [*_models_told(registry), "log:", *earlier, *map(_row_told, rows[-SHOWN:])]
 
 
 def in_service(session: Session) -> str | None:
@@ -229,32 +230,21 @@ def _told(checks: Sequence[Check]) -> list[dict[str, Any]]:
     ]
 
 
-def _models_table(registry: Registry, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _models_told(registry: Registry) -> list[str]:
     state = registry.state()
-    found = []
+    told = []
     for model in state.models:
         facts = registry.facts(model) if registry.has(model) else {}
-        last = [row for row in rows if row["model"] == model and row["event"] in (PROMOTED, FORCED)][-1]
-        place = "in service" if model == state.current else "" if facts else "removed"
-        found.append(
-            (model, str(facts.get("run", "-")), str(facts.get("method", "-")), last["event"], last["at"], place)
-        )
-    return Table("Models put into service", ("Model", "Run", "Method", "", "Last", ""), tuple(found))
+        of = f"{facts['method']} of {facts['run']}, on {facts['base']}" if facts else "removed"
+        told.append(f"  {model}  {of}{'  <- in service' if model == state.current else ''}")
+    return ["models put into service:", *(told or ["  none"])]
 
 
-def _log_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    found = tuple(
-        (
-            row["at"],
-            row["event"],
-            row["model"] or "none",
-            row["before"] or "none",
-            "; ".join([*([row["reason"]] if row["reason"] else []), *_failed(row)]),
-        )
-        for row in rows[-SHOWN:]
-    )
-    left = (f"{len(rows) - SHOWN} earlier rows stand in log.jsonl.",) if len(rows) > SHOWN else ()
-    return Table("What happened", ("At", "", "Model", "Before", "Why"), found, left)
+def _row_told(row: Mapping[str, Any]) -> str:
+    """`2026-…  forced  acme-12345678 (before: none): the reason; not passed: score`"""
+    why = "; ".join([*([row["reason"]] if row["reason"] else []), *_failed(row)])
+    place = f"{row['model'] or 'none'} (before: {row['before'] or 'none'})"
+    return f"  {row['at']}  {row['event']:<11} {place}{f': {why}' if why else ''}"
 
 
 def _failed(row: Mapping[str, Any]) -> list[str]:

@@ -45,7 +45,11 @@ def test_a_model_that_is_better_and_no_worse_passes() -> None:
     ]
     table = gate_table(checks, "base")
     assert table.title == "Tuned minus base, points of 100"
-    assert table.rows[0] == ("score", "+20.0 [10.0, 30.0]", "lower end above 0.0", "passed", "")
+    assert table.rows[0] == ("score", "+20.0 [10.0, 30.0]", "lower end above 0.0", "passed")
+    assert table.notes == ()
+    failed = gate_table(pass_gate(exam(None, figure(0, 0, 0), figure(0, 0, 0)), OPEN), None)
+    assert failed.rows[0][1:] == ("-", "lower end above 0.0", "FAILED")
+    assert failed.notes == ("score: examine tuned and base with retrieved passages.",)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,11 @@ def test_the_least_gain_is_a_setting() -> None:
     ("closed", "passed", "then"),
     [
         (figure(0.0, -0.019, 0.02), True, ""),
-        (figure(0.0, -0.02, 0.02), False, "a fall is not ruled out: ask more questions, or allow more in promote.clo"),
+        (
+            figure(0.0, -0.02, 0.02),
+            False,
+            "a fall is not ruled out: ask more questions, or raise promote.closed_book; or pro",
+        ),
         (figure(-0.1, -0.15, -0.05), False, "it has fallen: train otherwise"),
         (None, False, "not measured: have evaluate.contexts hold none, and evaluate.models base and tuned; or set pro"),
     ],

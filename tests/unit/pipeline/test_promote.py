@@ -14,7 +14,7 @@ from ragraft.pipeline import (
     open_session,
     promote,
     registry_of,
-    registry_tables,
+    registry_story,
     rollback,
 )
 from ragraft.workspace import Folder
@@ -124,11 +124,13 @@ def test_rollback_goes_back_one_by_one(site: Site, bring: Bring) -> None:
         rollback(session)
     assert [row["event"] for row in log(site)] == ["promoted"] * 3 + ["rolled back"] * 3
     assert promote(session).before is None, "and up again"
-    kept, happened = registry_tables(session)
-    assert [row[0] for row in kept.rows] == models
-    assert kept.rows[0][-1] == "in service"
-    assert [row[1] for row in happened.rows] == ["promoted"] * 3 + ["rolled back"] * 3 + ["promoted"]
-    assert happened.rows[3][4] == "it shouts"
+    head, *kept = registry_story(session)[:4]
+    assert head == "models put into service:"
+    assert [line.split()[0] for line in kept] == models
+    assert [line.endswith("  <- in service") for line in kept] == [True, False, False]
+    happened = registry_story(session)[5:]
+    assert ["rolled back" in line for line in happened] == [False] * 3 + [True] * 3 + [False]
+    assert happened[3].endswith(f"{models[1]} (before: {models[2]}): it shouts")
 
 
 def test_a_rollback_to_what_is_spoilt_is_refused(site: Site, bring: Bring) -> None:
@@ -173,4 +175,4 @@ def test_what_is_not_finished_or_not_its_own_is_refused(make_site: MakeSite, bri
 def test_there_is_a_story_only_where_something_happened(make_site: MakeSite) -> None:
     site = make_site()
     with pytest.raises(WorkspaceError, match=r"^No registry in .*\. Run: ragraft promote$"):
-        registry_tables(open_session(site.file))
+        registry_story(open_session(site.file))
