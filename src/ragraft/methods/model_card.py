@@ -16,6 +16,7 @@ from ragraft.methods.report_forgetting import forgetting_table
 from ragraft.methods.report_table import (
     ABSTENTION,
     COST,
+    EVIDENCE,
     Table,
     citation_table,
     difference_table,
@@ -60,6 +61,8 @@ class About:
     """Its name on the model hub."""
     licence: str | None
     asking: Asking
+    library: str = "transformers"
+    """What opens it."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """report.json, where it is of this model."""
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -102,7 +105,7 @@ def _front_matter(about: About) -> str:
     data: dict[str, Any] = {
         **({"license": about.licence} if about.licence else {}),
         **({"base_model": about.hub} if about.hub else {}),
-        "library_name": "transformers",
+        "library_name": about.library,
         "pipeline_tag": "text-generation",
         "tags": ["rag", "retrieval-augmented-generation", "question-answering", "ragraft"],
     }
@@ -119,19 +122,20 @@ def _uses() -> str:
 
 
 def _how(asking: Asking) -> str:
-    abstention = (
-        f"ragraft gives the abstention where it is likelier than {asking.abstain_above:g}, all answers taken together"
-        if asking.abstain_above > 0
-        else "the abstention is given where greedy decoding chooses it"
-    )
-    quotes = (
-        "copies quotations word for word from the passages" if asking.copy_quotes else "leaves quotations as written"
-    )
+    decoding = [
+        *(
+            [f"the abstention was given where it is likelier than {asking.abstain_above:g}, all answers taken together"]
+            if asking.abstain_above > 0
+            else []
+        ),
+        *(["quotations were copied word for word from the passages"] if asking.copy_quotes else []),
+    ]
+    own = f" In its exam {' and '.join(decoding)}; other programs do neither." if decoding else ""
     return (
         f"The system turn:\n\n```text\n{asking.system}\n```\n\nThe user turn, with {plural(asking.k, 'passage')}, best "
         "first:\n\n```text\nDocuments:\n\n[1] TITLE\nTEXT\n\n[2] TITLE\nTEXT\n\nQuestion: QUESTION\n```\n\n"
         f"Greedy decoding (temperature 0), at most {asking.answer_tokens} tokens of answer, {asking.max_tokens} with "
-        f"the prompt. {abstention[:1].upper()}{abstention[1:]}, and {quotes}; other programs do neither."
+        f"the prompt.{own}"
     )
 
 
@@ -141,7 +145,8 @@ def _scores(report: Mapping[str, Any]) -> str:
     headline, exam = report["headline"], report["exam"]
     counted = f"{plural(exam['questions'], 'question')} in {plural(exam['clusters'], 'cluster')} of shared documents"
     measure = headline["measure"]
-    tables = [grid_table(report), difference_table(report), label_table(report)]
+    evidence = metric_table(report, report["by_evidence"], EVIDENCE, title="")
+    tables = [grid_table(report), difference_table(report), evidence, label_table(report)]
     return "\n\n".join(
         [
             f"**{headline['sentence']}**",

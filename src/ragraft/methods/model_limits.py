@@ -13,7 +13,7 @@ from ragraft.methods.report_text import Figure, interval, outcome
 if TYPE_CHECKING:
     from ragraft.methods.model_card import Asking
 
-WEAK_ABSTENTION, MUCH_REFUSAL, WEAK_CITATION = 0.5, 0.1, 0.7
+WEAK_SCORE, WEAK_ABSTENTION, MUCH_REFUSAL, WEAK_CITATION = 0.6, 0.5, 0.1, 0.7
 CONTEXT, TUNED = "retrieved", "tuned"
 NEVER = (
     "Other documents than these, other languages, conversations of several turns, orders hidden in documents, and what "
@@ -35,6 +35,12 @@ def _examined(report: Mapping[str, Any]) -> Iterator[str]:
     headline = report["headline"]
     if outcome(headline["difference"]) != "helped":
         yield f"It is not shown that tuning helped. {headline['sentence']}"
+    score = _figure(report["grid"]["cells"], "f1")
+    if score is not None and score["value"] < WEAK_SCORE:
+        yield (
+            f"With retrieved passages it scores {interval(score)} of 100 (n = {score['n']}): many of its answers "
+            "are wrong or incomplete."
+        )
     label = report["exam"].get("label")
     if label:
         yield f"A machine made its exam ({label}); people ask in other words, which is harder."

@@ -24,7 +24,7 @@ TYPES = ("f16", "q8_0")
 CARD = "README.md"
 FORMS = {
     "merged": "This folder holds the whole model in float32; transformers opens it by itself.",
-    "hub-folder": "This folder holds the whole model; transformers opens it by itself.",
+    "hub-folder": "This folder holds the whole model in its base's precision; transformers opens it by itself.",
     "adapter": "This folder holds a LoRA adapter alone; PEFT opens it over its base model.",
     "gguf": "This folder holds the model as one GGUF file, which llama.cpp opens.",
     "ollama": "This folder holds the model as a GGUF file with a Modelfile: `ollama create NAME -f Modelfile`.",
@@ -34,7 +34,8 @@ ROUNDED = {
     "q8_0": "The weights are rounded to 8 bits (q8_0); the figures are of the model before that.",
 }
 # Places on a machine, and what decides nothing of the model.
-PRIVATE = ("documents", "questions", "instructions", "embedder", "model", "endpoint", "serve", "promote", "diagnose")
+PRIVATE = ("documents", "questions", "instructions", "endpoint", "serve", "promote", "diagnose")
+LIBRARIES = {"adapter": "peft", "gguf": "gguf", "ollama": "gguf"}
 
 
 def export_model(session: Session, kind: str, out: Path, weights: str) -> tuple[str, ...]:
@@ -100,7 +101,8 @@ def _about(session: Session, checkpoint: Checkpoint, kind: str, notes: tuple[str
         cards=cards,
         lessons=Lessons(made["synthesize"]).counts() if "synthesize" in made else {},
         documents=_documents(session),
-        settings=_settings(report.get("settings") or session.config.model_dump(mode="json"), origin.name),
+        library=LIBRARIES.get(kind, "transformers"),
+        settings=_settings(report.get("settings") or session.config.model_dump(mode="json")),
         made_with=_made_with(session, checkpoint),
         notes=tuple(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in notes),
     )
@@ -141,11 +143,12 @@ def _documents(session: Session) -> dict[str, Any]:
     return found
 
 
-def _settings(settings: dict[str, Any], base: str) -> dict[str, Any]:
-    """The config that made it, without places of this machine."""
+def _settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The config that made it, without places of this machine: of a model in a folder, the folder's name alone."""
     kept = {key: value for key, value in settings.items() if key not in PRIVATE}
     evaluate = {key: value for key, value in kept.get("evaluate", {}).items() if key != "general_text"}
-    return {"model": base, **kept, "evaluate": evaluate}
+    models = {key: kept[key] if ":" in kept[key] else Path(kept[key]).name for key in ("model", "embedder")}
+    return {**kept, **models, "evaluate": evaluate}
 
 
 def _made_with(session: Session, checkpoint: Checkpoint) -> dict[str, str]:

@@ -77,6 +77,7 @@ def test_a_stranger_finds_all_that_the_model_is_judged_by() -> None:
     assert "| Retrieved passages | Tuned | 40.0 [30.0, 50.0] | - | 2 | 0 |" in card
     assert "```text\nAnswer from the documents.\n```" in card
     assert "| lessons | 1,200 |" in card
+    assert "In its exam the abstention was given where it is likelier than 0.5" in card
     assert "| exam | 2 | 2 | 0 |" in card
     assert "| learning_rate | 0.0005 |" in card
     assert "- fingerprint of the training: abc" in card
@@ -101,6 +102,11 @@ def test_what_was_not_measured_is_said_to_be_so() -> None:
     assert limits[-1] == NEVER
     assert any(limit.startswith("New questions on known documents: 1 of 2.") for limit in limits)
     assert any(limit.startswith("One training seed") for limit in limits)
+
+
+def test_a_low_score_is_a_limit() -> None:
+    told = "With retrieved passages it scores 40.0 [30.0, 50.0] of 100 (n = 2): many of its answers are wrong or "
+    assert any(limit.startswith(told) for limit in card_limits(report(), ASKING, ()))
 
 
 @pytest.mark.parametrize(
