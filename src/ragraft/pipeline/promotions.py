@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ragraft.errors import WorkspaceError
+from ragraft.pipeline.promote import registry_of
+from ragraft.pipeline.runner import Session
+from ragraft.pipeline.wiring import At
 from ragraft.ports import Streamer
 from ragraft.workspace import Registry
 
@@ -23,6 +26,8 @@ class Standing:
     """Promoted models that can answer here, the first one first."""
     current: str | None
     """The one of them in service; None where none is."""
+    twin: str | None = None
+    """The one of them that is the very model of the run that is served."""
     notes: tuple[str, ...] = ()
     """Of those that cannot answer, why not."""
 
@@ -30,8 +35,16 @@ class Standing:
 class Promotions:
     """A server's view of the registry; looks at one small file, and reads it only when it has changed."""
 
-    def __init__(self, registry: Registry, opens: Callable[[str], Streamer], base_identity: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        opens: Callable[[str], Streamer],
+        base_identity: Callable[[], str],
+        trained: str | None = None,
+    ) -> None:
+        """`trained` is the fingerprint of the served run's checkpoint, where it has one."""
         self._registry, self._streamer, self._base_identity = registry, opens, base_identity
+        self._trained = trained
         self._seen: Look | None = None
 
     def look(self) -> Standing | None:
@@ -52,7 +65,10 @@ class Promotions:
                 fits.append(model)
             elif model == state.current:
                 notes.append(why)
-        return Standing(tuple(fits), state.current if state.current in fits else None, tuple(notes))
+        twin = next((model for model in fits if self._registry.facts(model).get("train") == self._trained), None)
+        return Standing(
+            tuple(fits), state.current if state.current in fits else None, twin if self._trained else None, tuple(notes)
+        )
 
     def open(self, model: str) -> Streamer:
         """Open a promoted model, when all its files are what was promoted."""
@@ -69,3 +85,14 @@ class Promotions:
                 "another model than this run's model:"
             )
         return None
+
+
+def promotions_of(session: Session, at: At) -> Promotions:
+    """Those that a server of this run can follow."""
+    manifest = at.made["train"].manifest() if "train" in at.made else None
+    return Promotions(
+        registry_of(session),
+        session.backends.streamer,
+        lambda: str(session.backends.model_facts()["identity"]),
+        manifest.fingerprint if manifest else None,
+    )

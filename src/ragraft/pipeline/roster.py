@@ -36,6 +36,10 @@ class Roster:
         """Who answers this conversation. Raises InputError for a model that is not here."""
         return self._router.route(model, asker, messages)
 
+    def is_own(self, model: str) -> bool:
+        """Whether this is the run's own model, also where it is promoted and has another name."""
+        return self._router.is_own(model)
+
     def held(self, name: str) -> AbstractAsyncContextManager[Streamer]:
         """A model, open as long as this lasts."""
         return self._engines.held(name)
@@ -45,7 +49,7 @@ class Roster:
         standing = await asyncio.to_thread(self._promotions.look) if self._promotions else None
         if standing is not None:
             self._know(standing.models)
-            self._router.follow(standing.models, standing.current)
+            self._router.follow(standing.models, standing.current, standing.twin)
         for name in filter(None, (self._router.candidate, self._router.default)):
             await self._engines.open(name)
         return (*(standing.notes if standing is not None else ()), *self._idle_shares())
@@ -77,7 +81,7 @@ class Roster:
             await self._engines.open(wanted)
         except RagraftError as error:
             return (f"{error}; {before} goes on",)
-        self._router.follow(standing.models, standing.current)
+        self._router.follow(standing.models, standing.current, standing.twin)
         if wanted == before:
             return ()
         if before != self._router.candidate:

@@ -49,10 +49,15 @@ class Router:
         self._own, self._shares = tuple(own), shares
         self._promoted: tuple[str, ...] = ()
         self._current: str | None = None
+        self._twin: str | None = None
 
-    def follow(self, promoted: Sequence[str], current: str | None) -> None:
-        """From now on these were promoted, and `current` is in service."""
-        self._promoted, self._current = tuple(promoted), current
+    def follow(self, promoted: Sequence[str], current: str | None, twin: str | None = None) -> None:
+        """From now on these were promoted, `current` is in service, and `twin` is the run's own model, promoted."""
+        self._promoted, self._current, self._twin = tuple(promoted), current, twin
+
+    def is_own(self, model: str) -> bool:
+        """Whether this is the run's own model, by either of its names."""
+        return model in (self.own, self._twin)
 
     @property
     def own(self) -> str:
@@ -69,7 +74,9 @@ class Router:
         """Who gets a share; None where nobody does, or it answers by default anyway."""
         shares = self._shares
         wanted = shares.candidate if shares.any and shares.candidate in self.models else None
-        return None if wanted == self.default else wanted
+        if wanted is None or wanted == self.default or (self.is_own(wanted) and self.is_own(self.default)):
+            return None
+        return wanted
 
     @property
     def models(self) -> tuple[str, ...]:

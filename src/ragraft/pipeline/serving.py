@@ -28,8 +28,7 @@ from ragraft.methods.unfold import Unfolding
 from ragraft.pipeline.ask import indexed, notes_on, source_of
 from ragraft.pipeline.calibrated import ROUTED, open_router, other_model
 from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared, Routed
-from ragraft.pipeline.promote import registry_of
-from ragraft.pipeline.promotions import Promotions
+from ragraft.pipeline.promotions import Promotions, promotions_of
 from ragraft.pipeline.roster import Roster
 from ragraft.pipeline.routing import Shares
 from ragraft.pipeline.runner import Session
@@ -117,7 +116,7 @@ class Service:
         """Raises InputError where nothing is calibrated for what is asked."""
         if isinstance(self._router, str):
             raise InputError(self._router)
-        if enquiry.model != ROUTED:
+        if enquiry.model != ROUTED and not (ROUTED in self.models and self._roster.is_own(enquiry.model)):
             raise other_model(enquiry.model)
         if enquiry.temperature or enquiry.k not in (None, self._k):
             raise InputError(
@@ -345,9 +344,7 @@ def open_service(session: Session) -> Service:
         index_version=at.made["index"].path.name,
         log=log,
         notes=notes_on(session, names[0]),
-        promotions=Promotions(
-            registry_of(session), session.backends.streamer, lambda: str(session.backends.model_facts()["identity"])
-        ),
+        promotions=promotions_of(session, at),
         router=router,
     )
 

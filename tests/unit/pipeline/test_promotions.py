@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, InputError, WorkspaceError
 from ragraft.pipeline import Enquiry, Service, open_service, open_session, promote, registry_of, rollback
 from ragraft.records import Message
 from ragraft.workspace import read_traffic
@@ -102,4 +102,39 @@ def test_a_candidate_that_is_none_is_told_and_one_in_service_is_noted(site: Site
     assert (
         service.notes[-1] == "serve.canary and serve.shadow do nothing while the candidate, tuned, is in service itself"
     )
+    service.close()
+
+
+def test_what_is_calibrated_for_the_run_holds_for_its_model_when_it_is_promoted(
+    make_site: MakeSite, bring: Bring
+) -> None:
+    site = make_site(
+        evaluate={"models": ["base", "tuned"], "contexts": ["retrieved"]},
+        calibrate={"max_loss": 0.9, "exam": False},
+        promote=NO_GATE,
+    )
+    bring(site)
+    bring(site, last="calibrate")
+    own = promoted(site)
+    bring(site, "train.seed=3", name="other")
+    other = promote(open_session(site.file, run="other"), force="for this test").model
+    service = open_service(open_session(site.file, ["serve.canary=1.0"]))
+
+    async def routed(**wishes: Any) -> bool:
+        prepared = await service.prepare(Enquiry((Message("user", QUESTION),), retrieval="auto", **wishes))
+        return prepared.routed is not None
+
+    async def play() -> None:
+        await service.warm()
+        assert service.models[0] == other
+        assert await routed(model=own)
+        assert await routed(), "the canary's model is the run's own"
+        with pytest.raises(InputError, match=rf"^retrieval auto is calibrated for tuned, not for {other}"):
+            await routed(model=other)
+        rollback(open_session(site.file))
+        await service.follow()
+        assert service.models[0] == own
+        assert (await service.prepare(Enquiry((Message("user", QUESTION),)))).by == "default", "no canary of itself"
+
+    asyncio.run(play())
     service.close()

@@ -68,3 +68,13 @@ def test_a_candidate_in_service_is_no_candidate() -> None:
     assert router(canary=1.0, current=None).route(DEFAULT, "", asked("Why?")).by == "default"
     assert router(canary=1.0, candidate="old").candidate == "old"
     assert router().candidate is None
+
+
+def test_the_runs_own_model_is_itself_by_either_name() -> None:
+    made = router(canary=1.0)
+    assert [made.is_own(name) for name in ("tuned", "new", "base")] == [True, False, False]
+    made.follow(("old", "new"), "new", "new")
+    assert [made.is_own(name) for name in ("tuned", "new", "old")] == [True, True, False]
+    assert made.candidate is None, "its twin is in service"
+    made.follow(("old", "new"), "old", "new")
+    assert made.candidate == "tuned"
