@@ -85,7 +85,10 @@ def begin_with(session: Session, number: int = 3) -> tuple[str, ...]:
     folder = session.run.current(ROWS["examine"].place)
     if folder is None:
         return ()
-    asked = [one for one in Exam(folder).questions("validation") if one.question.answerable]
+    try:
+        asked = [one for one in Exam(folder).questions("validation") if one.question.answerable]
+    except RagraftError:  # the page of the run says what is damaged; nobody needs a beginning to ask
+        return ()
     short = {one.cluster: one.question.question for one in reversed(asked) if len(one.question.question) <= LONGEST}
     return tuple(short.values())[-number:][::-1]
 
@@ -194,6 +197,13 @@ def chunks_of(index: Path) -> Mapping[str, Chunk]:
     return Index(Folder(index)).chunks().by_id()
 
 
+@functools.lru_cache(maxsize=512)
+def _headline(report: Path, created: str) -> Mapping[str, Any]:
+    """A report holds examples with their passages, and a list of runs needs a sentence of each."""
+    headline: Mapping[str, Any] = Report(Folder(report)).data()["headline"]
+    return headline
+
+
 @functools.lru_cache(maxsize=2)
 def _examined(scores: Path, exam: Path, fingerprint: str) -> Examined:
     answers: dict[tuple[str, str], list[Answer]] = {}
@@ -223,7 +233,7 @@ def _seen(runs: Path, name: str) -> RunSeen:
                     else StageSeen(stage.name, stage.asks)
                 )
             folder = run.current(ROWS["report"].place)
-            headline = Report(folder).data()["headline"] if folder else None
+            headline = _headline(folder.path, stages[-1].created) if folder else None
     except (RagraftError, KeyError) as error:
         return RunSeen(name, tuple(stages), fault=str(error))
     return RunSeen(name, tuple(stages), headline, against=str((headline or {}).get("opponent") or "base"))

@@ -148,6 +148,9 @@ def test_hostile_texts_stay_texts(opens: Opens, served: Served, monkeypatch: pyt
         passage.evaluate("e => { e.open = true }")
     assert page.locator("img, .turn script").count() == 0
     tab.looks_well()
+    turn = tab.ask("word " * 240)
+    until(lambda: is_in_sight(turn.locator(".answer > header")))  # a long question leaves room for its answer
+    tab.looks_well()
 
 
 @pytest.mark.slow

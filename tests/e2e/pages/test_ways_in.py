@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragraft.web.api.keys import new_key, read_keys
-from tests.e2e.pages.browser import NEEDS, QUESTION, Opens, until
+from tests.e2e.pages.browser import NEEDS, PHONE, QUESTION, Opens, until
 
 if TYPE_CHECKING:
     from tests.unit.web.api.conftest import Served
@@ -65,7 +65,7 @@ def _go_to(page: Any, target: str, key: str) -> list[str]:
 @pytest.mark.slow
 def test_a_key_opens_the_pages_and_signing_out_closes_them(opens: Opens, served: Served, tmp_path: Path) -> None:
     key = new_key(tmp_path, "app")
-    tab = opens(keys=read_keys(tmp_path))
+    tab = opens(PHONE, keys=read_keys(tmp_path))
     page = tab.open("/runs/lights")
     tab.looks_well()
     page.get_by_label("Key").fill("wrong")
@@ -77,6 +77,8 @@ def test_a_key_opens_the_pages_and_signing_out_closes_them(opens: Opens, served:
     page.wait_for_url("**/runs/lights")
     tab.open()
     tab.ask()
+    assert page.locator(".top").bounding_box()["height"] < 60, "no word of it is broken"
+    tab.looks_well()
     assert page.evaluate("document.cookie") == ""
     assert key not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
     assert [row["asker"] for row in served.rows] == ["app"]

@@ -6,12 +6,13 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 
 import uvicorn
 
 from ragraft.errors import ConfigError
-from ragraft.pipeline import Session, begin_with, open_service
+from ragraft.pipeline import Session, begin_with, open_service, registry_tables
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
 from ragraft.web.api.keys import Keys, Pace, read_keys
@@ -67,7 +68,8 @@ def pages_of(session: Session, rules: Rules) -> tuple[Chat, Rooms | None]:
         earlier=min(settings.history, (settings.max_messages - 1) // 2),
         examples=begin_with(session),
     )
-    return chat, Rooms(session.run.runs, session.config.name) if over else None
+    rooms = Rooms(session.run.runs, session.config.name, partial(registry_tables, session))
+    return chat, rooms if over else None
 
 
 def rules_for(host: str, keys: Keys, origins: tuple[str, ...], *, per_minute: int, max_body: int) -> Rules:

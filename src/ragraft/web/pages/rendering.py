@@ -78,9 +78,9 @@ def html(template: str, status: int = 200, headers: Mapping[str, str] = HEADERS,
     return HTMLResponse(_templates().get_template(template).render(**values), status, dict(headers))
 
 
-def fault_page(status: int, message: str, headers: Mapping[str, str] | None = None) -> HTMLResponse:
-    """A page that says what went wrong, in a sentence."""
-    return html("fault.html.j2", status, {**HEADERS, **(headers or {})}, message=message)
+def fault_page(status: int, message: str, headers: Mapping[str, str] | None = None, *, back: str = "") -> HTMLResponse:
+    """A page that says what went wrong, in a sentence; `back` is where the list of runs is."""
+    return html("fault.html.j2", status, {**HEADERS, **(headers or {})}, message=message, back=back)
 
 
 def wants_page(accept: str) -> bool:

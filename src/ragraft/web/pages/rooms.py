@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,16 +17,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
 from ragraft import pipeline
-from ragraft.errors import RagraftError
+from ragraft.errors import RagraftError, WorkspaceError
 from ragraft.methods.report_examples import Pair, score
 from ragraft.methods.report_marks import citation_spans, pieces, quote_spans
 from ragraft.methods.report_page import marked_example
-from ragraft.pipeline import Part, Shown
+from ragraft.pipeline import Part, Shown, Table
 from ragraft.records import Lesson
 from ragraft.web.pages.chat import signed_in
 from ragraft.web.pages.rendering import HEADERS, NOT_FOUND, Frame, fault_page, html
 
 SEE_OTHER, BAD = 303, 400
+RUNS = "/runs"
 PAGE = 25
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 QUOTE = re.compile(r'^"(.+)"(?= \[\d+\]$)', re.MULTILINE)
@@ -41,6 +42,8 @@ class Rooms:
 
     runs: Path
     run: str
+    registry: Callable[[], Sequence[Table]] = tuple
+    """What was put into service, as tables; raises WorkspaceError where nothing ever was."""
 
 
 class _Told(APIRoute):
@@ -53,10 +56,10 @@ class _Told(APIRoute):
             try:
                 return await handle(request)
             except RagraftError as error:
-                return fault_page(NOT_FOUND, str(error))
+                return fault_page(NOT_FOUND, str(error), back=RUNS)
             except RequestValidationError as error:
                 names = ", ".join(str(fault["loc"][-1]) for fault in error.errors())
-                return fault_page(BAD, f"This address asks for what there is not: {names}")
+                return fault_page(BAD, f"This address asks for what there is not: {names}", back=RUNS)
 
         return told
 
@@ -72,9 +75,14 @@ def add_rooms(app: FastAPI, rooms: Rooms) -> None:
 
 
 def _add_runs(router: APIRouter, rooms: Rooms) -> None:
-    @router.get("/runs")
+    @router.get(RUNS)
     def runs(request: Request) -> Response:
-        return _page(request, rooms, "runs.html.j2", here="runs", runs=pipeline.look_around(rooms.runs))
+        seen = pipeline.look_around(rooms.runs)
+        try:
+            tables = rooms.registry()
+        except WorkspaceError as error:
+            return _page(request, rooms, "runs.html.j2", here="runs", runs=seen, tables=(), unserved=str(error))
+        return _page(request, rooms, "runs.html.j2", here="runs", runs=seen, tables=tables, unserved="")
 
     @router.get("/runs/{name}")
     def run(request: Request, name: str) -> Response:
@@ -142,7 +150,7 @@ def _add_exam(router: APIRouter, rooms: Rooms) -> None:
         arms = _arms(rooms, name, found, context=context, against=against)
         pair = next((one for one in found.pairs(arms["context"], arms["against"]) if one.question.id == question), None)
         if pair is None:
-            return fault_page(NOT_FOUND, f"There is no question {question} in the exam of {name}")
+            return fault_page(NOT_FOUND, f"There is no question {question} in the exam of {name}", back=RUNS)
         shown = marked_example(pipeline.one_example(rooms.runs, name, pair))
         return _page(request, rooms, "example.html.j2", name, tab="exam", example=shown, **arms)
 

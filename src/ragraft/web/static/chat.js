@@ -10,6 +10,8 @@ const KEPT = `ragraft ${page.run}`;
 let turns = [];
 let writing = null;
 let cameFrom = null;
+/** Nobody has scrolled since the last question. */
+let followed = true;
 
 // What is asked
 
@@ -48,11 +50,10 @@ async function ask(question) {
   turns.push(turn);
   field.value = "";
   const drawn = drawTurn(turn);
+  followed = true;
   drawn.scrollIntoView({ block: "start" });
   await write(turn, turn.answers);
-  const view = byId("scroll").getBoundingClientRect();
-  const { top } = drawn.getBoundingClientRect();
-  if (top > view.top && top < view.bottom) drawn.scrollIntoView({ block: "start" });
+  if (followed) drawn.scrollIntoView({ block: "start" });
 }
 
 const unanswered = (model) => ({ model, text: "", state: "writing", fault: "", rests: null, rating: "" });
@@ -79,8 +80,11 @@ async function writeOne(turn, answer, signal) {
   try {
     answer.rests = await answerTo(body, signal, (piece) => {
       answer.text += piece;
-      place.querySelector(".text").textContent = answer.text;
-      stayBelow();
+      const text = place.querySelector(".text");
+      text.textContent = answer.text;
+      // Of two that are written, the first one that still is stays in sight.
+      const first = turn.answers.find((one) => one.state === "writing") === answer;
+      if (followed && first) text.scrollIntoView({ block: "nearest" });
     });
     answer.text = answer.rests.answer;
     answer.state = "done";
@@ -90,7 +94,6 @@ async function writeOne(turn, answer, signal) {
     if (answer.state === "failed" && !(error instanceof Fault)) console.error(error);
   }
   drawAnswer(turn, answer);
-  stayBelow();
 }
 
 /** The exchanges before a turn, as this model remembers them: with its own answers where it gave one. */
@@ -111,6 +114,8 @@ function drawTurn(turn) {
   const answers = drawn.querySelector(".answers");
   answers.classList.toggle("two", turn.answers.length > 1);
   byId("log").append(drawn);
+  const asked = drawn.querySelector(".question");
+  if (asked.scrollHeight > asked.clientHeight) asked.tabIndex = 0; // a long one is scrolled by keys, too
   byId("empty").hidden = true;
   byId("anew").hidden = false;
   for (const answer of turn.answers) {
@@ -274,10 +279,8 @@ function say(text) {
   byId("status").textContent = text;
 }
 
-/** Keeps the end of the text in sight while it grows, unless somebody has scrolled up. */
-function stayBelow() {
-  const view = byId("scroll");
-  if (view.scrollHeight - view.scrollTop - view.clientHeight < 80) view.scrollTop = view.scrollHeight;
+for (const kind of ["wheel", "touchmove", "keydown"]) {
+  byId("scroll").addEventListener(kind, () => (followed = false), { passive: true });
 }
 
 function anew() {

@@ -12,6 +12,9 @@ import uvicorn
 from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline import open_service, open_session
 from ragraft.web.api import new_key, serve_api
+from ragraft.web.api.guard import Rules
+from ragraft.web.api.keys import Keys
+from ragraft.web.api.server import pages_of, rules_for
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -46,6 +49,23 @@ def test_it_listens_here_alone_and_says_where(make_site: MakeSite, bring: Bring,
         f"A page to ask on: http://127.0.0.1:{port}/",
     ]
     open_service(open_session(site.file)).close()  # nothing is held any more
+
+
+def test_where_keys_are_needed_pages_over_the_workspace_must_be_asked_for(make_site: MakeSite) -> None:
+    session = open_session(make_site().file)
+    rules = rules_for("127.0.0.1", Keys(()), (), per_minute=1, max_body=1000)
+    guarded = rules_for("127.0.0.1", Keys((("app", "digest"),)), (), per_minute=1, max_body=1000)
+
+    def rooms(rules: Rules, *settings: str) -> bool:
+        chat, found = pages_of(open_session(session.run.runs.parent / "ragraft.yaml", settings), rules)
+        assert chat.rooms == (found is not None)
+        return chat.rooms
+
+    assert [rooms(rules), rooms(guarded)] == [True, False]
+    assert [rooms(one, "serve.workspace=true") for one in (rules, guarded)] == [True, True]
+    assert [rooms(one, "serve.workspace=false") for one in (rules, guarded)] == [False, False]
+    chat, _ = pages_of(open_session(session.run.runs.parent / "ragraft.yaml", ["serve.log_content=false"]), rules)
+    assert (chat.feedback, chat.notes, chat.examples) == (True, False, ())
 
 
 def test_beyond_this_machine_it_needs_a_key(make_site: MakeSite, bring: Bring, bound: list[tuple[str, int]]) -> None:

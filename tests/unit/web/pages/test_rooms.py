@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from ragraft.errors import WorkspaceError
+from ragraft.pipeline import Table
 from ragraft.web.pages.rooms import Rooms
 from ragraft.workspace import TrafficLog
 from tests.unit.web.pages.shelf import HEBREW, HOSTILE, LONG, REPORT, VERDICT, Shelf
@@ -136,6 +138,23 @@ def test_runs_stand_with_their_verdicts_the_last_one_first(client: TestClient) -
     assert "is damaged" in page
     assert "9 stages done, the last" in page
     assert "No run has come to its report yet" not in page
+
+
+def test_what_was_put_into_service_stands_below_the_runs(serves: Serves, shelf: Shelf) -> None:
+    served = serves()
+    tables = (Table("Models", ("Model", "Run"), (("lights-1", HOSTILE),), ("The last one answers",)),)
+    served.rooms = Rooms(shelf.runs, "lights", lambda: tables)
+    page = TestClient(served.app(), headers=BROWSER).get("/runs").text
+    assert "<h2>Models</h2>" in page
+    assert '<td class="words">lights-1</td><td class="words">&lt;/p&gt;&lt;script&gt;' in page
+    assert "The last one answers" in page
+
+    def nothing() -> tuple[Table, ...]:
+        raise WorkspaceError("No registry in here. Run: ragraft promote")
+
+    served.rooms = Rooms(shelf.runs, "lights", nothing)
+    page = TestClient(served.app(), headers=BROWSER).get("/runs").text
+    assert '<p class="note">No registry in here. Run: ragraft promote.</p>' in page
 
 
 def test_without_a_report_a_page_says_what_to_do(
@@ -286,6 +305,7 @@ def test_what_is_not_there_is_told_on_a_page(client: TestClient, path: str) -> N
     response = client.get(path)
     assert response.status_code == 404
     assert "<h1" in response.text
+    assert '<a href="/runs">To the runs</a>' in response.text
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=x", "part=other", "page=99999999999"])
