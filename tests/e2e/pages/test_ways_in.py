@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +42,18 @@ def test_the_keyboard_alone_suffices(opens: Opens, served: Served) -> None:
     _go_to(page, '.top a[href="/runs"]', "Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs")
-    for target in ('a.q[href="/runs/lights"]', '.tabs a[href$="/exam"]', "#show-4", "#further"):
+    rows = page.locator("#rows > .row")
+    steps: list[tuple[str, Callable[[], Any]]] = [
+        ('a.q[href="/runs/lights"]', lambda: page.locator(".verdict").count()),
+        ('.tabs a[href$="/exam"]', lambda: page.locator('#show-1[aria-current="true"]').count()),
+        ("#show-4", lambda: page.locator('#show-4[aria-current="true"]').count()),
+        ("#further", lambda: rows.count() == 40),
+    ]
+    for target, arrived in steps:
         _go_to(page, target, "Tab")
         page.keyboard.press("Enter")
-        page.locator("a.q, .tabs, #rows").first.wait_for()
-        page.wait_for_load_state("networkidle")
-    assert page.locator("#rows > .row").count() == 40, "what was there, and what came"
+        until(arrived)
+    assert rows.nth(25).locator("a").evaluate("e => e === document.activeElement"), "the first row that came"
 
 
 def _go_to(page: Any, target: str, key: str) -> list[str]:

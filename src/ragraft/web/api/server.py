@@ -66,6 +66,8 @@ def pages_of(session: Session, rules: Rules) -> tuple[Chat, Rooms | None]:
         feedback=settings.log,
         notes=settings.log and settings.log_content,
         earlier=min(settings.history, (settings.max_messages - 1) // 2),
+        retrieval=settings.retrieval,
+        retrievals=("always", "never", *(("auto",) if "calibrate" in session.at().made else ())),
         examples=begin_with(session),
     )
     rooms = Rooms(session.run.runs, session.config.name, partial(registry_tables, session))

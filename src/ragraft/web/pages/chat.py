@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import FastAPI, Request
@@ -39,6 +38,10 @@ class Chat:
     """Whether comments and right answers are kept with them."""
     earlier: int
     """Earlier exchanges that a model is shown."""
+    retrieval: Retrieval = "always"
+    """What the server does about looking up where a request says nothing."""
+    retrievals: tuple[Retrieval, ...] = ("always", "never")
+    """What may be asked of it."""
     examples: tuple[str, ...] = ()
     """Questions to begin with."""
 
@@ -60,7 +63,7 @@ def add_chat(app: FastAPI, chat: Chat, door: Door) -> None:
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         frame = Frame(chat.run, chat.rooms, signed_in(request))
-        return html("chat.html.j2", headers=CHAT_HEADERS, frame=frame, chat=chat, retrievals=get_args(Retrieval))
+        return html("chat.html.j2", headers=CHAT_HEADERS, frame=frame, chat=chat)
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str, request: Request) -> Response:

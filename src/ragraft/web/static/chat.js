@@ -76,7 +76,8 @@ async function writeOne(turn, answer, signal) {
   Object.assign(answer, unanswered(answer.model));
   drawAnswer(turn, answer);
   const messages = [...before(turn, answer.model), { role: "user", content: turn.question }];
-  const body = { model: answer.model, messages, ragraft: { retrieval: turn.retrieval } };
+  // What is left out the server decides, for each model by itself.
+  const body = { model: answer.model, messages, ...(turn.retrieval && { ragraft: { retrieval: turn.retrieval } }) };
   try {
     answer.rests = await answerTo(body, signal, (piece) => {
       answer.text += piece;
@@ -169,9 +170,16 @@ function facts(answer) {
     rests.abstained && "abstained",
     rests.from_memory && !rests.abstained && "from memory",
     rests.finish === "length" && "cut at the token limit",
+    likely(rests.retrieval),
     `${rests.seconds.all.toFixed(1)} s`,
   ];
   return told.filter(Boolean).join(" · ");
+}
+
+/** How likely the answer is right, where the server has measured that. */
+function likely({ decision, probability }) {
+  const chance = probability?.[decision === "skip" ? "closed_book" : "with_passages"];
+  return typeof chance === "number" && `right by ${Math.round(100 * chance)} %`;
 }
 
 function drawRating(drawn, answer) {

@@ -102,6 +102,19 @@ def test_names_and_questions_are_data(serves: Serves) -> None:
     assert f'dir="auto">{"x" * 10_000}</button>' in page
 
 
+def test_what_the_server_does_by_itself_is_left_out_of_requests(serves: Serves) -> None:
+    served = serves()
+    served.chat_facts = {"retrieval": "auto", "retrievals": ("always", "never", "auto")}
+    page = browser(served).get("/").text
+    options = re.findall(r'<option value="(\w*)"( selected)?>([^<]+)</option>', page)
+    assert options == [
+        ("always", "", "With documents"),
+        ("never", "", "From memory"),
+        ("", " selected", "Documents as needed"),
+    ]
+    assert browser(serves()).get("/").text.count("<option value") == 2
+
+
 def test_what_is_not_kept_is_not_asked_for(serves: Serves) -> None:
     def told(**settings: Any) -> tuple[bool, bool]:
         page = browser(serves(**settings)).get("/").text

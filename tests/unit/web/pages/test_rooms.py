@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ragraft.errors import WorkspaceError
-from ragraft.pipeline import Table
+from ragraft.pipeline import ROWS, Table
 from ragraft.web.pages.rooms import Rooms
 from ragraft.workspace import TrafficLog
 from tests.unit.web.pages.shelf import HEBREW, HOSTILE, LONG, REPORT, VERDICT, Shelf
@@ -136,7 +136,7 @@ def test_runs_stand_with_their_verdicts_the_last_one_first(client: TestClient) -
     assert VERDICT["sentence"].replace("+", "+") in unescape(page)
     assert "Comes next: train." in page
     assert "is damaged" in page
-    assert "9 stages done, the last" in page
+    assert f"{len(ROWS)} stages done, the last" in page
     assert "No run has come to its report yet" not in page
 
 
