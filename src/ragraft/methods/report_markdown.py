@@ -23,7 +23,6 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "When it says “not in the documents”": ("abstention", "selective"),
     "Citations and quotes": ("citations",),
     "When it can do without retrieval": ("routing", "errors"),
-    "When it can do without retrieval": ("routing", "errors"),
     "What it still does besides": ("forgetting",),
     "What search finds": ("retrieval",),
     "Lessons looked over": ("lint",),
