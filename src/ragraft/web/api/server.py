@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import uvicorn
 
 from ragraft.errors import ConfigError
-from ragraft.pipeline import Session, begin_with, open_service, registry_tables
+from ragraft.pipeline import Session, begin_with, open_service, registry_story
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
 from ragraft.web.api.keys import Keys, Pace, read_keys
@@ -70,7 +70,7 @@ def pages_of(session: Session, rules: Rules) -> tuple[Chat, Rooms | None]:
         retrievals=("always", "never", *(("auto",) if "calibrate" in session.at().made else ())),
         examples=begin_with(session),
     )
-    rooms = Rooms(session.run.runs, session.config.name, partial(registry_tables, session))
+    rooms = Rooms(session.run.runs, session.config.name, partial(registry_story, session))
     return chat, rooms if over else None
 
 

@@ -21,7 +21,7 @@ from ragraft.errors import RagraftError, WorkspaceError
 from ragraft.methods.report_examples import Pair, score
 from ragraft.methods.report_marks import citation_spans, pieces, quote_spans
 from ragraft.methods.report_page import marked_example
-from ragraft.pipeline import Part, Shown, Table
+from ragraft.pipeline import Part, Shown
 from ragraft.records import Lesson
 from ragraft.web.pages.chat import signed_in
 from ragraft.web.pages.rendering import HEADERS, NOT_FOUND, Frame, fault_page, html
@@ -42,8 +42,8 @@ class Rooms:
 
     runs: Path
     run: str
-    registry: Callable[[], Sequence[Table]] = tuple
-    """What was put into service, as tables; raises WorkspaceError where nothing ever was."""
+    registry: Callable[[], Sequence[str]] = tuple
+    """What was put into service, in lines; raises WorkspaceError where nothing ever was."""
 
 
 class _Told(APIRoute):
@@ -79,10 +79,10 @@ def _add_runs(router: APIRouter, rooms: Rooms) -> None:
     def runs(request: Request) -> Response:
         seen = pipeline.look_around(rooms.runs)
         try:
-            tables = rooms.registry()
+            story = rooms.registry()
         except WorkspaceError as error:
-            return _page(request, rooms, "runs.html.j2", here="runs", runs=seen, tables=(), unserved=str(error))
-        return _page(request, rooms, "runs.html.j2", here="runs", runs=seen, tables=tables, unserved="")
+            story = (f"{error}.",)
+        return _page(request, rooms, "runs.html.j2", here="runs", runs=seen, story=story)
 
     @router.get("/runs/{name}")
     def run(request: Request, name: str) -> Response:

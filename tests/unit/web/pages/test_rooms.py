@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ragraft.errors import WorkspaceError
-from ragraft.pipeline import ROWS, Table
+from ragraft.pipeline import ROWS
 from ragraft.web.pages.rooms import Rooms
 from ragraft.workspace import TrafficLog
 from tests.unit.web.pages.shelf import HEBREW, HOSTILE, LONG, REPORT, VERDICT, Shelf
@@ -142,19 +142,16 @@ def test_runs_stand_with_their_verdicts_the_last_one_first(client: TestClient) -
 
 def test_what_was_put_into_service_stands_below_the_runs(serves: Serves, shelf: Shelf) -> None:
     served = serves()
-    tables = (Table("Models", ("Model", "Run"), (("lights-1", HOSTILE),), ("The last one answers",)),)
-    served.rooms = Rooms(shelf.runs, "lights", lambda: tables)
+    served.rooms = Rooms(shelf.runs, "lights", lambda: ["lights-1 in service", HOSTILE])
     page = TestClient(served.app(), headers=BROWSER).get("/runs").text
-    assert "<h2>Models</h2>" in page
-    assert '<td class="words">lights-1</td><td class="words">&lt;/p&gt;&lt;script&gt;' in page
-    assert "The last one answers" in page
+    assert '<p class="card raw">lights-1 in service\n&lt;/p&gt;&lt;script&gt;' in page
 
-    def nothing() -> tuple[Table, ...]:
+    def nothing() -> list[str]:
         raise WorkspaceError("No registry in here. Run: ragraft promote")
 
     served.rooms = Rooms(shelf.runs, "lights", nothing)
     page = TestClient(served.app(), headers=BROWSER).get("/runs").text
-    assert '<p class="note">No registry in here. Run: ragraft promote.</p>' in page
+    assert '<p class="card raw">No registry in here. Run: ragraft promote.</p>' in page
 
 
 def test_without_a_report_a_page_says_what_to_do(
