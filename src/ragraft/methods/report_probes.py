@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragraft.methods.report_table import Table
-from ragraft.methods.report_text import MISSING, interval, model_name, phrase
+from ragraft.methods.report_text import interval, model_name, phrase
 
 TITLES = {
     "rgb": "RGB's four abilities",
@@ -40,12 +40,16 @@ def _table(probe: Mapping[str, Any]) -> Table:
     rows = []
     for figure in dict.fromkeys(figure for figure, _ in found):
         here = [found.get((figure, model)) for model in models]
-        asked = next(row for row in reversed(here) if row)
         difference = [interval(minus.get(figure), signed=True)] if minus else []
-        counts = (str(asked["n"]) if asked["n"] else MISSING, str(asked["unscored"]))
+        counts = [_each([row[key] for row in here if row]) for key in ("n", "unscored")]
         rows.append((figure[:1].upper() + figure[1:], *map(interval, here), *difference, *counts))
     head = [f"{model_name('tuned')} minus {phrase(rival)}"] if minus else []
     columns = ("", *map(model_name, models), *head, "n", "Unscored")
     return Table(
         TITLES[probe["probe"]], columns, tuple(rows), tuple(f"{note[:1].upper()}{note[1:]}." for note in probe["notes"])
     )
+
+
+def _each(counts: Sequence[int]) -> str:
+    """One count where all models have the same, else each model's."""
+    return " / ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))

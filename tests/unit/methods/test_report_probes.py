@@ -26,8 +26,8 @@ def test_a_row_a_figure_and_a_column_a_model() -> None:
     (table,) = probe_tables([probe, {"probe": "rgb", "figures": [], "differences": [], "notes": []}]).values()
     assert table.columns == ("", "Base", "Tuned", "Tuned minus base", "n", "Unscored")
     assert table.rows == (
-        ("Repeats itself", "20.0 [10.0, 30.0]", "30.0 [20.0, 40.0]", "+10.0 [0.0, 20.0]", "8", "1"),
-        ("Agrees over orders", "50.0 [40.0, 60.0]", "-", "-", "-", "9"),
+        ("Repeats itself", "20.0 [10.0, 30.0]", "30.0 [20.0, 40.0]", "+10.0 [0.0, 20.0]", "9 / 8", "0 / 1"),
+        ("Agrees over orders", "50.0 [40.0, 60.0]", "-", "-", "9 / 0", "0 / 9"),
     )
     assert table.notes == ("So it is.",)
 
