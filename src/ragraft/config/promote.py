@@ -16,8 +16,9 @@ class PromoteConfig(Section):
     """What must have risen: with retrieved passages, tuned minus the better of base and few-shot base."""
     least: Margin = 0.0
     """The lower end of its 95 % interval must lie above this share of 1; 0.02 is two points of 100."""
-    closed_book: Margin | None = 0.02
-    """Most that the score without documents may have fallen, against the base; null asks nothing."""
+    closed_book: Margin | None = None
+    """Most that the score without documents may have fallen, against the base; null asks nothing: who always retrieves
+    never answers so, and RAFT teaches to abstain there."""
     formats: Margin | None = 0.02
     """Most that the share of general format instructions kept may have fallen; null asks nothing."""
     abstention: Margin | None = 0.05

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Bring
 
 MakeSite = Callable[..., "Site"]
-RUN = {"evaluate": {"models": ["base", "tuned"], "contexts": ["retrieved", "none"]}, "promote": {"formats": None}}
+RUN = {
+    "evaluate": {"models": ["base", "tuned"], "contexts": ["retrieved", "none"]},
+    "promote": {"formats": None, "closed_book": 0.02},
+}
 
 
 def shows(site: Site, name: str = "lights", **figures: float) -> None:
