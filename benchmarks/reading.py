@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if shared:
         print(f"Other programs keep this machine busy (load {load:.1f}): wall times will be long.")
     with tempfile.TemporaryDirectory(prefix="ragraft-reading-", dir=asked.folder) as folder:
-        site = Site(Path(folder), asked.json, _facts(load, shared=shared))
+        site = Site(Path(folder), asked.json, facts(load, shared=shared))
         measure(site, chunks, asked.model)
     site.write(finished=True)
 
@@ -217,7 +217,7 @@ def _manifest(site: Site, run: str, stage: str) -> dict[str, Any]:
     return found
 
 
-def _facts(load: float, *, shared: bool) -> dict[str, Any]:
+def facts(load: float, *, shared: bool) -> dict[str, Any]:
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -78,6 +78,10 @@ class OpenStore(Protocol):
         """Best rows by BM25, a list per text; rows that share no term are not hits."""
         ...
 
+    def vectors(self) -> Iterator[tuple[list[str], Matrix]]:
+        """All rows' ids with their vectors as they were written, a batch at a time: what a newer index takes over."""
+        ...
+
 
 class Store(Protocol):
     """Keeps vectors and full text in a folder."""

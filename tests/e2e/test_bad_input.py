@@ -18,7 +18,7 @@ import stamina
 from ragraft import cli
 from ragraft.backends.generators.openai import KEY, OpenAiGenerator
 from ragraft.pipeline import STAGES
-from tests.e2e import bad_commands, bad_evaluation
+from tests.e2e import bad_commands, bad_evaluation, bad_upkeep
 from tests.e2e.bad_input import CASES, Case, answer
 from tests.e2e.bad_input_shipping import SHIPPING
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MakeSite = Callable[..., "Site"]
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
-ALL = (*CASES, *bad_commands.CASES, *SHIPPING, *bad_evaluation.CASES)
+ALL = (*CASES, *bad_commands.CASES, *SHIPPING, *bad_evaluation.CASES, *bad_upkeep.CASES)
 
 
 def page() -> dict[str, str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Site
 
 MakeSite = Callable[..., "Site"]
-BOOKKEEPING = (".lock", "manifest.json", "started.json", "config.json")
+BOOKKEEPING = (".lock", "manifest.json", "started.json", "config.json", "history.jsonl")
 FULL = "No space left on device; free some space there, and the same command goes on from here\n"
 
 

@@ -55,7 +55,7 @@ ORDER = list(PLACES)
 # Times, and what differs between two equal runs for other reasons than the kill: names and numbers of a database's
 # files, the lock, the day.
 TIMES = {"seconds", "minutes", "created", "tokens_per_second", "estimate", "throughput"}
-PASSING = ("started.json", ".lock", "manifest.json", "config.json", "current", "timing.json")
+PASSING = ("started.json", ".lock", "manifest.json", "config.json", "current", "timing.json", "history.jsonl")
 
 
 def start(site: Site, stage: str) -> subprocess.Popen[str]:

@@ -68,13 +68,16 @@ def ask(  # noqa: PLR0917 — options, not positions
     retrieval: Annotated[
         str, typer.Option("--retrieval", help="always; never: from memory; auto: as ragraft calibrate has learned.")
     ] = "always",
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="From the index that was current then, as 2026-01-31.")
+    ] = None,
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
     """Answer a question from the run's documents, with citations."""
     from ragraft.pipeline import ask as ask_run
 
-    asked = ask_run(opened(file, [], run_), question, model=model, retrieval=retrieval)
+    asked = ask_run(opened(file, [], run_), question, model=model, retrieval=retrieval, as_of=as_of)
     reply = asked.reply
     print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
     if reply.parsed.from_memory and not reply.parsed.abstained:

@@ -22,6 +22,8 @@ def print_event(event: Event) -> None:
         line = f"taken from an equal run ({event.source})"
     elif event.state == "to take":
         line = f"to take from an equal run ({event.source})"
+    elif event.state == "taught":
+        line = "as the model learned it; ragraft sync has put a newer one in its place, which answers"
     elif event.state == "outdated":
         line = f"made under other settings, and left out; do it anew: ragraft {event.stage}"
     elif event.state == "done":

@@ -110,8 +110,10 @@ def run_stages(session: Session, *, first: str | None = None, last: str | None =
         print_event(event)
 
     run_table(session, tell, first=first, last=last, dry=dry)
-    if all(state in ("unchanged", "outdated") for state in states):
+    if all(state in ("unchanged", "outdated", "taught") for state in states):
         print(f"Nothing to do: {session.run.path} is up to date.")
+    if "taught" in states:
+        print("The index is newer than the model. To teach it the documents as they are: ragraft run --from ingest")
     if last == "diagnose" and not dry:
         print_diagnosis(show_artifact(session, "diagnosis", 1))
     if last == "calibrate" and not dry:

@@ -24,6 +24,7 @@ from ragraft.config.sections import (
 from ragraft.config.serve import ServeConfig
 from ragraft.config.sweep import SweepConfig, load_sweep
 from ragraft.config.training import DpoConfig, MethodName, StepConfig, TrainConfig
+from ragraft.config.watch import WatchConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SweepConfig",
     "SynthesizeConfig",
     "TrainConfig",
+    "WatchConfig",
     "load_config",
     "load_sweep",
 ]

@@ -38,11 +38,14 @@ from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings,
 from ragraft.pipeline.serving import TRAFFIC, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.sweep import Swept, sweep
+from ragraft.pipeline.syncing import Synced, sync
 from ragraft.pipeline.table import ROWS, STAGES, TABLE
+from ragraft.pipeline.watching import DRIFT, Watched, simulate, watch
 
 __all__ = [
     "DECISIONS",
     "DEFAULT",
+    "DRIFT",
     "PARTS",
     "RETRIEVALS",
     "ROWS",
@@ -75,9 +78,11 @@ __all__ = [
     "Shown",
     "StageSeen",
     "Swept",
+    "Synced",
     "Table",
     "Traffic",
     "Wanted",
+    "Watched",
     "Wishes",
     "ask",
     "begin_with",
@@ -111,6 +116,9 @@ __all__ = [
     "run_table",
     "show",
     "shown_passages",
+    "simulate",
     "sweep",
+    "sync",
     "traffic",
+    "watch",
 ]

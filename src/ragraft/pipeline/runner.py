@@ -22,7 +22,9 @@ from ragraft.pipeline.table import ROWS, TABLE, Stage
 from ragraft.pipeline.wiring import At
 from ragraft.workspace import Folder, Manifest, Run, hash_json
 
-State = Literal["unchanged", "outdated", "taken", "begun", "resumed", "done", "to take", "to run"]
+State = Literal["unchanged", "outdated", "taught", "taken", "begun", "resumed", "done", "to take", "to run"]
+SYNCED = "sync"
+"""In an index's history: what made this version current was `ragraft sync`."""
 CONFIG = "config.json"
 
 
@@ -82,21 +84,46 @@ def run_table(
     brought = _brought(first, last)
     forced = tuple(ROWS)[tuple(ROWS).index(first) :] if first else ()
     with disk_faults_told(session.run.path), session.run.locked():
+        kept = {} if first in ("ingest", "index") else taught(session)
         check_stage_inputs(session.config, session.backends, brought, fetch=not dry)
         if not dry:
             _save_config(session)
         made: dict[str, Folder] = {}
         for stage in TABLE[: list(ROWS).index(brought[-1]) + 1]:
+            if stage.name in kept:
+                made[stage.name] = kept[stage.name]
+                tell(Event(stage.name, "taught", folder=made[stage.name].path))
+                continue
             if stage.name not in brought:
                 made |= _beside(stage, session.at(made), session.run, tell)
                 continue
-            folder = _bring(stage, session.at(made), session.run, tell, forced=stage.name in forced, dry=dry)
+            folder = bring(stage, session.at(made), session.run, tell, forced=stage.name in forced, dry=dry)
             if folder is None:  # a dry run knows no fingerprint below a stage that would run
                 rest = brought[brought.index(stage.name) :]
                 _tell_rest(rest, Foresight(session.at(made), session.run.runs), tell)
                 break
             made[stage.name] = folder
     return made
+
+
+def taught(session: Session) -> dict[str, Folder]:
+    """Corpus and index that the tuned model learned from, where `ragraft sync` has put newer ones in their place.
+
+    Facts that changed are answered from the newer index; they are no reason to tune again. Nothing where the model is
+    of the current ones, or where these settings would make another index.
+    """
+    run, index = session.run, ROWS["index"].place
+    stood = run.history(index)
+    lessons, checkpoint = (run.current(ROWS[name].place) for name in ("synthesize", "train"))
+    if not stood or lessons is None or checkpoint is None or stood[-1].note.get("by") != SYNCED:
+        return {}
+    manifest = lessons.manifest()
+    if manifest is None or stood[-1].note.get("ingest") != hash_json(session.config.ingest.model_dump(mode="json")):
+        return {}
+    found = {name: run.pinned(ROWS[name].place, manifest.inputs[name][:12]) for name in ("ingest", "index")}
+    if found["index"].path.name == stood[-1].version or any(one.manifest() is None for one in found.values()):
+        return {}
+    return {} if made_otherwise(session, "index") else found
 
 
 def _brought(first: str | None, last: str | None) -> tuple[str, ...]:
@@ -120,28 +147,46 @@ def _inputs(stage: Stage, at: At) -> dict[str, str]:
     return {name: _fingerprint_of(at.made[name]) for name in names}
 
 
-def _bring(stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool, dry: bool) -> Folder | None:
-    """The stage's finished folder: as it is, taken from elsewhere, or made now."""
+def bring(
+    stage: Stage, at: At, run: Run, tell: Tell, *, forced: bool = False, dry: bool = False, current: bool = True
+) -> Folder | None:
+    """The stage's finished folder: as it is, taken from elsewhere, or made now; None where a dry run would make it.
+
+    Without `current` it waits for `Run.switch`.
+    """
     inputs = _inputs(stage, at)
     fingerprint = _fingerprint(stage, at, inputs)
     if not forced:
-        current = run.current(stage.place)
-        if current and _fingerprint_of(current) == fingerprint:
-            tell(Event(stage.name, "unchanged", folder=current.path))
-            return current
-        taken = run.find(stage.place, fingerprint) if dry else run.take(stage.place, fingerprint)
+        used = run.current(stage.place)
+        if used and _fingerprint_of(used) == fingerprint:
+            tell(Event(stage.name, "unchanged", folder=used.path))
+            return used
+        place = stage.place
+        taken = run.find(place, fingerprint) if dry else run.take(place, fingerprint, current=current)
         if taken:
             tell(Event(stage.name, "to take" if dry else "taken", source=taken[1], folder=taken[0].path))
             return taken[0]
     if dry:
         return None
-    return _make(stage, replace(at, forced=forced), run, tell, fingerprint=fingerprint, inputs=inputs)
+    planned = _Planned(fingerprint, inputs, current)
+    return _make(stage, replace(at, forced=forced), run, tell, planned=planned)
 
 
-def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, inputs: dict[str, str]) -> Folder:
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What is known of a result before it is made."""
+
+    fingerprint: str
+    inputs: dict[str, str]
+    current: bool
+    """Whether it is used at once."""
+
+
+def _make(stage: Stage, at: At, run: Run, tell: Tell, *, planned: _Planned) -> Folder:
     foresight = Foresight(at, run.runs)
-    plan = foresight.plan(stage.name)
-    folder, resumed = run.begin(stage.place, fingerprint)
+    # What takes over most of an earlier index tells nothing of a whole one's pace, nor the other way round.
+    plan = None if at.before else foresight.plan(stage.name)
+    folder, resumed = run.begin(stage.place, planned.fingerprint)
     expected = str(plan.expected) if plan else ""
     tell(Event(stage.name, "resumed" if resumed else "begun", folder=folder.path, expected=expected))
     began = time.monotonic()
@@ -151,15 +196,15 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, fingerprint: str, input
     manifest = Manifest(
         stage=stage.name,
         version=stage.version,
-        fingerprint=fingerprint,
-        inputs=inputs,
+        fingerprint=planned.fingerprint,
+        inputs=planned.inputs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=seconds,
         software={"ragraft": version("ragraft"), "python": platform.python_version()},
         summary=summary,
         estimate=plan.record(foresight.asked if stage.name == "evaluate" else "") if plan else None,
     )
-    run.finish(stage.place, folder, manifest)
+    run.finish(stage.place, folder, manifest, current=planned.current)
     if plan and not resumed:
         foresight.learn(plan, folder, seconds)
     tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path, expected=expected))
@@ -217,10 +262,10 @@ def changes_told(session: Session) -> str:
     return f" ({'; '.join(changed)})" if changed else ""
 
 
-def made_otherwise(session: Session, name: str) -> bool:
-    """Whether a finished stage was made under other settings or models than those that hold now."""
+def made_otherwise(session: Session, name: str, folder: Folder | None = None) -> bool:
+    """Whether a finished stage, or this version of it, was made under other settings or models than hold now."""
     stage = ROWS[name]
-    folder = session.run.current(stage.place)
+    folder = folder or session.run.current(stage.place)
     manifest = folder.manifest() if folder else None
     return manifest is not None and manifest.fingerprint != _fingerprint(stage, session.at(), manifest.inputs)
 

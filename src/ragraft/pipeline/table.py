@@ -75,9 +75,16 @@ def _documents(at: At) -> str:
 
 
 def _index(at: At, out: Folder) -> object:
-    from ragraft.stages.index import index
+    from ragraft.stages.index import Earlier, index
 
-    return index(Corpus(at.made["ingest"]), settings=at.config.index, backends=at.backends, out=out)
+    before = at.before
+    return index(
+        Corpus(at.made["ingest"]),
+        settings=at.config.index,
+        backends=at.backends,
+        out=out,
+        earlier=Earlier(Corpus(before["ingest"]), Index(before["index"]), at.backends.store) if before else None,
+    )
 
 
 def _examine(at: At, out: Folder) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ragraft.config import Config
@@ -21,6 +21,8 @@ class At:
     made: Mapping[str, Folder]
     forced: bool = False
     """Whether the stage is to be done anew, changed or not."""
+    before: Mapping[str, Folder] = field(default_factory=dict)
+    """The corpus and the index from which a newer one takes over what did not change."""
 
 
 def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:

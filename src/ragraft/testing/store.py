@@ -187,6 +187,16 @@ class StoreContract:
             assert list(pool.map(lambda _: opened.dense(matrix[:5], 5), range(12))) == [dense] * 12
             assert list(pool.map(lambda _: opened.lexical(["number7 words"], 5), range(12))) == [lexical] * 12
 
+    def test_vectors_come_back_as_they_were_written(self, fill: Fill) -> None:
+        chunks, matrix = rows(300)
+        found = [
+            (name, row) for names, part in fill(chunks, matrix).vectors() for name, row in zip(names, part, strict=True)
+        ]
+        assert sorted(name for name, _ in found) == sorted(chunk.id for chunk in chunks)
+        back = dict(found)
+        assert all(np.array_equal(back[chunk.id], row) for chunk, row in zip(chunks, matrix, strict=True))
+        assert {row.dtype for row in back.values()} == {np.dtype(np.float32)}
+
     def test_nothing_to_write_is_told(self, store: Store, tmp_path: Path) -> None:
         with pytest.raises(BackendError, match=r"No chunks to write into"):
             store.write(tmp_path / "store", [])

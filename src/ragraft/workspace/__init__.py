@@ -21,9 +21,10 @@ from ragraft.workspace.artifacts import (
     Scorecard,
     step_folder,
 )
+from ragraft.workspace.chunks import Chunks
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.registry import Registry
-from ragraft.workspace.run import Run
+from ragraft.workspace.run import Run, Stood
 from ragraft.workspace.traffic import TrafficLog, count_traffic, read_back, read_traffic
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Artifact",
     "Calibration",
     "Checkpoint",
+    "Chunks",
     "Corpus",
     "Diagnosis",
     "Exam",
@@ -49,6 +51,7 @@ __all__ = [
     "Report",
     "Run",
     "Scorecard",
+    "Stood",
     "TrafficLog",
     "count_traffic",
     "hash_file",

@@ -5,11 +5,15 @@ Knows names and fingerprints; knows no stage's code.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +21,8 @@ from ragraft.errors import WorkspaceError
 from ragraft.workspace.folder import MANIFEST, STARTED, Folder, Manifest
 
 CURRENT = "current"
+HISTORY = "history.jsonl"
+"""Beside `current`: which version it named, and from when on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,16 @@ class Place:
     """As in `20-index`."""
     versioned: bool
     """Kept as versions/ID with an atomically replaced `current`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """A version, and from when on it was the current one."""
+
+    since: datetime
+    version: str
+    note: Mapping[str, Any] = field(default_factory=dict)
+    """What was said of it when it became current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +93,8 @@ class Run:
                 return Folder(source), sibling.name
         return None
 
-    def take(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
-        """What `find` finds, made this run's own and current."""
+    def take(self, place: Place, fingerprint: str, *, current: bool = True) -> tuple[Folder, str] | None:
+        """What `find` finds, made this run's own and, unless it is to wait for `switch`, current."""
         found = self.find(place, fingerprint)
         if found is None:
             return None
@@ -90,7 +106,8 @@ class Run:
                 source.path.rename(target)
             else:
                 _copy_folder(source.path, target)
-        self._point(place, target)
+        if current:
+            self.switch(place, Folder(target))
         return Folder(target), owner
 
     def begin(self, place: Place, fingerprint: str) -> tuple[Folder, bool]:
@@ -106,10 +123,45 @@ class Run:
         folder.write_json(STARTED, {"fingerprint": fingerprint})
         return folder, False
 
-    def finish(self, place: Place, folder: Folder, manifest: Manifest) -> None:
-        """Write the manifest, last, and make these results current."""
+    def finish(self, place: Place, folder: Folder, manifest: Manifest, *, current: bool = True) -> None:
+        """Write the manifest, last, and make these results current, unless they are to wait for `switch`."""
         folder.write_json(MANIFEST, asdict(manifest))
-        self._point(place, folder.path)
+        if current:
+            self.switch(place, folder)
+
+    def switch(self, place: Place, folder: Folder, **note: Any) -> None:
+        """Make a finished version the current one, at once and whole; its history says from when on, and the note."""
+        if not place.versioned:
+            return
+        pointer = self.path / place.folder / CURRENT
+        for part in pointer.parent.glob(f".{CURRENT}.*.part"):  # what a kill left of a write
+            part.unlink()
+        before = pointer.read_text("utf-8").strip() if pointer.exists() else None
+        if before == folder.path.name:
+            return
+        history = pointer.with_name(HISTORY)
+        if before is not None and not history.exists():
+            _append(history, _row(self._first_of(place, before)))
+        Folder(pointer.parent).write_text(CURRENT, folder.path.name + "\n")
+        _append(history, _row(Stood(datetime.now(UTC), folder.path.name, note)))
+
+    def history(self, place: Place) -> list[Stood]:
+        """The versions that were current, the first one first; the last one is current now. None, where none is."""
+        pointer = self.path / place.folder / CURRENT
+        if not pointer.exists():
+            return []
+        version = pointer.read_text("utf-8").strip()
+        found = list(_stood(pointer.with_name(HISTORY)))
+        if not found:
+            return [self._first_of(place, version)]
+        if found[-1].version != version:  # killed between the two writes
+            found.append(Stood(datetime.fromtimestamp(pointer.stat().st_mtime, UTC), version))
+        return found
+
+    def _first_of(self, place: Place, version: str) -> Stood:
+        """A version of which no history tells: it stood from when it was made."""
+        manifest = self.pinned(place, version).manifest()
+        return Stood(datetime.fromisoformat(manifest.created) if manifest else datetime.now(UTC), version)
 
     def _target(self, place: Place, fingerprint: str) -> Path:
         base = self.path / place.folder
@@ -125,14 +177,6 @@ class Run:
         pointer = base / CURRENT
         return base / "versions" / (pointer.read_text("utf-8").strip() if pointer.exists() else "none")
 
-    def _point(self, place: Place, target: Path) -> None:
-        if place.versioned:
-            pointer = self.path / place.folder / CURRENT
-            for part in pointer.parent.glob(f".{CURRENT}.*.part"):  # what a kill left of a write
-                part.unlink()
-            if not pointer.exists() or pointer.read_text("utf-8").strip() != target.name:
-                Folder(pointer.parent).write_text(CURRENT, target.name + "\n")
-
     def _make_room(self, place: Place, target: Path) -> None:
         """Put finished results aside (hours of work), clear what was left half-done."""
         if not target.exists():
@@ -147,6 +191,30 @@ class Run:
             shutil.rmtree(kept)
         kept.parent.mkdir(parents=True, exist_ok=True)
         target.rename(kept)
+
+
+def _row(stood: Stood) -> dict[str, Any]:
+    return {"since": stood.since.isoformat(timespec="seconds"), "version": stood.version, **stood.note}
+
+
+def _append(history: Path, row: Mapping[str, Any]) -> None:
+    torn = history.exists() and not history.read_bytes().endswith(b"\n")
+    with history.open("a", encoding="utf-8", newline="\n") as out:
+        # A line that a kill cut short stays one by itself.
+        out.write("\n" * torn + json.dumps(row, ensure_ascii=False) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _stood(history: Path) -> Iterator[Stood]:
+    """The rows of a history; a line that a kill cut short is none."""
+    lines = history.read_text("utf-8").splitlines() if history.exists() else []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            yield Stood(datetime.fromisoformat(row.pop("since")), row.pop("version"), row)
+        except (ValueError, KeyError, AttributeError):
+            continue
 
 
 def _fingerprint(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -35,6 +35,9 @@ class Rankings:
     def lexical(self, texts: Sequence[str], k: int) -> list[list[Hit]]:
         self.asked.append(f"lexical {k}")
         return [[Hit(name, 1.0) for name in self.lexical_ids[:k]] for _ in texts]
+
+    def vectors(self) -> Iterator[tuple[list[str], Matrix]]:
+        yield list(self.dense_ids), self.embed(self.dense_ids)
 
 
 class Backwards:

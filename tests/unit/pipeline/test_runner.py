@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Bring, Fakes
 
 MakeSite = Callable[..., "Site"]
-BOOKKEEPING = (".lock", "started.json")
+BOOKKEEPING = (".lock", "started.json", "history.jsonl")
 ALL = {stage: "done" for stage in STAGES}
 
 

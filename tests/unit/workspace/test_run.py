@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_kill_between_manifest_and_pointer_loses_nothing(tmp_path: Path, monke
     run = Run(tmp_path, "acme")
     finish(run, INDEX, ONE)
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_point", lambda self, place, target: None)
+        patch.setattr(Run, "switch", lambda self, place, folder: None)
         finish(run, INDEX, TWO)
     assert fingerprint(run, INDEX) == ONE
     taken = run.take(INDEX, TWO)
@@ -76,7 +77,7 @@ def test_what_a_kill_left_of_the_pointer_goes(tmp_path: Path) -> None:
     finish(run, INDEX, ONE)
     (run.path / INDEX.folder / ".current.0a1b2c3d.part").write_text("half", encoding="utf-8")
     assert run.take(INDEX, ONE) is not None
-    assert sorted(one.name for one in (run.path / INDEX.folder).iterdir()) == ["current", "versions"]
+    assert sorted(one.name for one in (run.path / INDEX.folder).iterdir()) == ["current", "history.jsonl", "versions"]
 
 
 @PLACES
@@ -197,3 +198,54 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
             pass
     with Run(tmp_path, "acme").locked():
         pass
+
+
+def test_a_version_can_wait_to_become_current(tmp_path: Path) -> None:
+    run = Run(tmp_path, "acme")
+    finish(run, INDEX, ONE)
+    folder, _ = run.begin(INDEX, TWO)
+    run.finish(INDEX, folder, Manifest("stage", 1, TWO, {}, "now", 0.0, {}), current=False)
+    assert fingerprint(run, INDEX) == ONE
+    assert run.take(INDEX, TWO, current=False) == (folder, "acme")
+    assert fingerprint(run, INDEX) == ONE
+    run.switch(INDEX, folder, by="hand")
+    assert fingerprint(run, INDEX) == TWO
+    assert [(one.version, one.note) for one in run.history(INDEX)] == [(ONE[:12], {}), (TWO[:12], {"by": "hand"})]
+
+
+def test_the_history_names_each_version_when_it_becomes_current(tmp_path: Path) -> None:
+    run = Run(tmp_path, "acme")
+    assert run.history(INDEX) == []
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    for name in (ONE, TWO):
+        finish(run, INDEX, name)
+    run.take(INDEX, ONE)
+    run.take(INDEX, ONE)  # it is current already
+    stood = run.history(INDEX)
+    assert [one.version for one in stood] == [ONE[:12], TWO[:12], ONE[:12]]
+    assert before <= stood[0].since <= stood[1].since <= stood[2].since <= datetime.now(UTC)
+    finish(run, SCORES, ONE)
+    assert run.history(SCORES) == []
+
+
+def test_a_kill_between_pointer_and_history_loses_no_version(tmp_path: Path) -> None:
+    run = Run(tmp_path, "acme")
+    for name in (ONE, TWO):
+        finish(run, INDEX, name)
+    file = run.path / "20-index" / "history.jsonl"
+    rows = file.read_text("utf-8").splitlines(keepends=True)
+    for left in (rows[0], rows[0] + rows[1][:9]):  # not written, and cut short
+        file.write_text(left, encoding="utf-8")
+        assert [one.version for one in run.history(INDEX)] == [ONE[:12], TWO[:12]]
+    run.take(INDEX, ONE)
+    assert [one.version for one in run.history(INDEX)] == [ONE[:12], ONE[:12]], "what was cut short is no row"
+
+
+def test_a_history_that_was_never_written_begins_with_the_manifest(tmp_path: Path) -> None:
+    run = Run(tmp_path, "acme")
+    folder, _ = run.begin(INDEX, ONE)
+    run.finish(INDEX, folder, Manifest("stage", 1, ONE, {}, "2026-03-01T10:00:00+00:00", 0.0, {}))
+    (run.path / "20-index" / "history.jsonl").unlink()
+    assert [(one.version, f"{one.since:%Y-%m-%d}") for one in run.history(INDEX)] == [(ONE[:12], "2026-03-01")]
+    finish(run, INDEX, TWO)
+    assert [one.version for one in run.history(INDEX)] == [ONE[:12], TWO[:12]]

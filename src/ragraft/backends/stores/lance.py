@@ -76,6 +76,13 @@ class OpenLanceStore:
         """Score is BM25, rounded to six digits. The text is data: nothing in it is an operator."""
         return [_whole_ties(self._matches(text, k + 1), k, partial(self._matches, text)) for text in texts]
 
+    def vectors(self) -> Iterator[tuple[list[str], Matrix]]:
+        """Batch by batch, as the table is read."""
+        query: Any = self._table.search(None)
+        for batch in query.select(["id", "vector"]).limit(self._table.count_rows()).to_batches():
+            flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
+            yield batch.column("id").to_pylist(), flat.reshape(batch.num_rows, -1)
+
     def _nearest_one(self, vector: Matrix, limit: int) -> list[Hit]:
         return self._nearest(vector, limit)[0]
 

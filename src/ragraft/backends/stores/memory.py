@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,10 @@ class OpenMemoryStore:
     def lexical(self, texts: Sequence[str], k: int) -> list[list[Hit]]:
         """Score is BM25 (bm25s's default, Lucene's formula), rounded to six digits."""
         return [self._lexical(text, k) for text in texts]
+
+    def vectors(self) -> Iterator[tuple[list[str], Matrix]]:
+        """All at once."""
+        yield list(self._ids), self._vectors
 
     def _lexical(self, text: str, k: int) -> list[Hit]:
         words = self._ranking.get_tokens_ids(_words(text))

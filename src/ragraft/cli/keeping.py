@@ -1,0 +1,62 @@
+"""Commands that keep a run current: sync, watch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ragraft.cli.app import YAML, File, Named, Set, app, opened
+from ragraft.cli.printing import print_event, print_table
+
+NAMED = 5
+"""Documents of each kind that are named."""
+
+
+@app.command()
+def sync(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+    """Bring corpus and index up to the documents as they are now; the model stays as it is."""
+    from ragraft.pipeline import sync as sync_run
+
+    found = sync_run(opened(file, set_, run_), print_event)
+    if not found.any:
+        print(f"Nothing changed: index {found.after} is that of the documents as they are.")
+        return
+    changes = found.changes
+    for kind, names in {
+        "added": changes.added,
+        "changed": changes.changed,
+        "renamed": [f"{old} → {new}" for new, old in changes.renamed.items()],
+        "removed": changes.removed,
+    }.items():
+        if names:
+            print(f"{kind:<8} {len(names):>6}: {', '.join(names[:NAMED])}{' …' if len(names) > NAMED else ''}")
+    print(f"unchanged {changes.unchanged:>5}")
+    print(
+        f"Index {found.before} → {found.after}: {found.fresh} of {found.chunks} chunks are new, the rest is taken over."
+    )
+
+
+@app.command()
+def watch(  # noqa: PLR0917 — options, not positions
+    file: File = YAML,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Try the rule beside others in simulated worlds, and end.")
+    ] = False,
+    worlds: Annotated[int, typer.Option("--worlds", min=8, help="How many worlds to simulate.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the worlds.")] = 0,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Say whether traffic is what it was, whether tuning again pays today, and when to look next."""
+    from ragraft.pipeline import simulate as simulate_worlds
+    from ragraft.pipeline import watch as watch_run
+
+    session = opened(file, set_, run_)
+    if simulate:
+        print_table(simulate_worlds(session, worlds, seed))
+        return
+    found = watch_run(session)
+    for table in found.tables:
+        print_table(table)
+    print(f"Written: {found.folder.path / 'drift.json'}")

@@ -1,0 +1,32 @@
+"""What staying current is worth: the settings of `ragraft watch`. Knows no method and no file."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from ragraft.config.sections import Section
+
+
+class WatchConfig(Section):
+    questions_a_day: float | None = Field(None, ge=0)
+    """Questions asked a day; counted in the served traffic when left out."""
+    value: float | None = Field(None, ge=0)
+    """What a right answer is worth more than a wrong one, in your currency."""
+    budget: float | None = Field(None, gt=0)
+    """Or, in place of value: what tuning again may cost a year."""
+    tuning: float | None = Field(None, gt=0)
+    """What tuning again costs once: machine, and the time of people."""
+    churn: float = Field(0.0, ge=0)
+    """What any exchange of the model costs beside that: looking it over, answers that change for no reason."""
+    decay: float = Field(0.0004, ge=0, le=1)
+    """Right answers a question that a model loses a day, as far as you know; what is measured takes its place."""
+    false_alarms: float = Field(0.05, gt=0, lt=1)
+    """Chance that quiet traffic ever raises an alarm, all its figures together."""
+
+    @model_validator(mode="after")
+    def _value_or_budget(self) -> WatchConfig:
+        if self.value is not None and self.budget is not None:
+            raise ValueError("value and budget both say how often tuning pays; set one of them")
+        if (self.value is not None or self.budget is not None) and self.tuning is None:
+            raise ValueError("tuning is needed beside value or budget: what tuning again costs once")
+        return self

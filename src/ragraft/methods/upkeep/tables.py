@@ -1,0 +1,102 @@
+"""What watching found, as tables of text. Knows no terminal and no file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ragraft.methods.report_table import Table
+from ragraft.methods.upkeep.alarms import Alarm
+from ragraft.methods.upkeep.plan import Plan
+from ragraft.methods.upkeep.simulate import KNOWING, KNOWN_DECAY, RULE, Compared
+from ragraft.methods.upkeep.traffic import STREAMS, Traffic, day_of
+from ragraft.methods.upkeep.worlds import KINDS
+from ragraft.records import Interval
+
+INPUTS = {
+    "questions": "questions a day",
+    "value": "value of a right answer",
+    "cost": "cost of tuning and churn",
+    "decay": "right answers lost a day",
+}
+LONG = 3650.0
+"""Days beyond which the day is not told."""
+
+
+def plan_table(plan: Plan, next_day: str) -> Table:
+    """Today's decision, and the interval with each input at half and at twice what it is taken for."""
+    rows = [(INPUTS[row.input], _days(row.half), _days(row.twice)) for row in plan.sensitivity]
+    decision = "Tune again" if plan.tune else "Leave it"
+    notes = [
+        f"{decision}: {plan.because}.",
+        f"The model is {_days(plan.age)} old; the interval that costs least is {_days(plan.interval)}."
+        if plan.basis == "value"
+        else f"The model is {_days(plan.age)} old; the budget pays for one re-tune in {_days(plan.interval)}, which is "
+        f"right if an answer is worth {plan.value:.3g}.",
+        f"Decline: {100 * plan.decay:.3g} points of 100 a day, "
+        + ("from what was measured." if plan.measured else "as the settings have it; nothing was measured yet."),
+    ]
+    if plan.sensitivity:
+        dearer = max(row.dearer for row in plan.sensitivity)
+        notes.append(
+            f"Where one of these is wrong by two, this interval costs {100 * dearer:.0f} % more than the best."
+        )
+    if not plan.tune:
+        notes.append(f"Next: {next_day}." if plan.wait < LONG else "Next: not in sight; look again.")
+    return Table("When to tune again", ("Interval if this is wrong by two", "half", "twice"), tuple(rows), tuple(notes))
+
+
+def alarm_table(found: Sequence[Alarm], traffic: Traffic, *, false_alarms: float) -> Table:
+    """A row a figure that is watched."""
+    by_stream = {alarm.stream: alarm for alarm in found}
+    rows = []
+    for name, figures in traffic.streams.items():
+        alarm = by_stream.get(name)
+        mean = sum(figure.value for figure in figures) / len(figures)
+        said = "as it was"
+        if alarm:
+            said = f"{alarm.turn} from {alarm.before:.3g} to {alarm.after:.3g} since about {day_of(alarm.since)}"
+        rows.append((STREAMS[name], str(len(figures)), f"{mean:.3g}", said))
+    note = (
+        f"{traffic.answers} answers on {traffic.days} days. Quiet traffic raises any alarm with a chance of "
+        f"{100 * false_alarms:g} %, however often it is looked at."
+        if traffic.answers
+        else "No served answers to look at yet."
+    )
+    return Table("Traffic", ("Figure", "days", "mean", "now"), tuple(rows), (note,))
+
+
+def simulation_table(found: Sequence[Compared], *, worlds: int, days: int) -> Table:
+    """A row a policy, the cheapest first."""
+    kinds = [kind for kind in KINDS if any(kind in one.by_kind for one in found)]
+    rows = [
+        (
+            one.policy,
+            _interval(one.cost),
+            _interval(one.more) if one.more else "",
+            *(f"{one.by_kind[kind].value:.2f}" for kind in kinds),
+            f"{one.tuned:.1f}",
+            str(one.quiet),
+        )
+        for one in sorted(found, key=lambda one: one.cost.value)
+    ]
+    columns = ("Policy", "total cost", "more than the rule", *kinds, "tuned a year", "most without drift")
+    notes = (
+        f"{worlds} worlds of {days} days; costs in re-tunes, with 95 % intervals over worlds; differences are paired.",
+        f"{RULE}: looks every week, and tunes when waiting is dearer. {KNOWN_DECAY}: a calendar, by each world's own "
+        f"decline. {KNOWING}: no policy can cost less.",
+        "most without drift: re-tunes within a year in any world in which nothing changes.",
+    )
+    return Table("Policies in simulated worlds", columns, tuple(rows), notes)
+
+
+def _interval(found: Interval) -> str:
+    if found.low is None or found.high is None:
+        return f"{found.value:.2f}"
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _days(days: float) -> str:
+    if days == math.inf:
+        return "never"
+    return f"{days:.0f} days" if days >= 2 else f"{days:.1f} days"  # noqa: PLR2004 — below two days tenths tell

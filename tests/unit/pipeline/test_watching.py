@@ -1,0 +1,120 @@
+"""Watch: what traffic is like, and whether tuning again pays, in drift.json and in tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ragraft.errors import ConfigError
+from ragraft.pipeline import open_session, simulate, watch
+
+if TYPE_CHECKING:
+    from ragraft.pipeline import Watched
+    from tests.conftest import Site
+    from tests.unit.conftest import Bring
+
+MakeSite = Callable[..., "Site"]
+STAKES = {"value": 0.1, "tuning": 80, "churn": 20}
+
+
+def serve(site: Site, days: int, abstain: Callable[[int], float], *, model: str = "tuned") -> date:
+    """Traffic of so many days from today on, as a server would have logged it; the day after the last."""
+    rng, first = np.random.default_rng(0), datetime.now(UTC).date() + timedelta(days=1)
+    place = site.run / "90-traffic"
+    place.mkdir(parents=True)
+    with (place / "open.jsonl").open("w", encoding="utf-8") as out:
+        for day in range(days):
+            for number in range(20):
+                row = {
+                    "kind": "answer",
+                    "id": f"{day}-{number}",
+                    "at": f"{first + timedelta(days=day)}T12:00:00.000+00:00",
+                    "model": model,
+                    "retrieval": "always",
+                    "passages": [{"id": "a", "score": round(float(rng.normal(0.5, 0.1)), 4)}],
+                    "citations": ["a"],
+                    "abstained": bool(rng.random() < abstain(day)),
+                    "finish_reason": "stop",
+                }
+                out.write(json.dumps(row) + "\n")
+    return first + timedelta(days=days)
+
+
+def watched(site: Site, today: date | None = None, *overrides: str) -> Watched:
+    found = watch(open_session(site.file, overrides), today)
+    assert json.loads((site.run / "95-drift" / "drift.json").read_text("utf-8")) == found.data
+    return found
+
+
+def said(found: Watched) -> str:
+    return "\n".join(line for table in found.tables for line in (*map(" ".join, table.rows), *table.notes))
+
+
+def test_before_anything_is_served_it_says_so(make_site: MakeSite) -> None:
+    found = watched(make_site())
+    assert found.data["alarms"] == []
+    assert found.data["tuned"] is found.data["plan"] is None
+    assert "No served answers to look at yet." in said(found)
+
+
+def test_traffic_that_changes_raises_an_alarm_and_quiet_traffic_none(make_site: MakeSite, bring: Bring) -> None:
+    quiet, changed = make_site("quiet"), make_site("changed")
+    for site in (quiet, changed):
+        bring(site, last="train")
+    day = serve(quiet, 120, lambda day: 0.1)
+    calm = watched(quiet, day)
+    assert calm.data["alarms"] == []
+    assert calm.data["traffic"] == {"answers": 2400, "days": 120, "a_day": 20.0}
+    serve(changed, 120, lambda day: 0.1 if day < 80 else 0.5)
+    found = watched(changed, day)
+    (alarm,) = found.data["alarms"]
+    assert (alarm["stream"], alarm["turn"]) == ("abstentions", "rose")
+    assert "answers that abstain" in said(found)
+    assert "rose from 0.1" in said(found)
+
+
+def test_what_base_answered_is_another_models(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site, last="train")
+    day = serve(site, 100, lambda day: 0.1 if day < 60 else 0.9, model="base")
+    assert watched(site, day).data["traffic"]["answers"] == 0
+
+
+def test_the_plan_counts_from_the_day_of_training(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site(watch={**STAKES, "questions_a_day": 100, "decay": 0.001})
+    bring(site, last="train")
+    born = datetime.now(UTC).date()
+    young, old = (watched(site, born + timedelta(days=days)).data["plan"] for days in (41, 142))
+    assert (young["tune"], old["tune"]) == (False, True)
+    assert young["age"] == 41
+    assert young["wait"] == pytest.approx(100.4, abs=0.1)
+    assert f"Next: {born + timedelta(days=141)}." in said(watched(site, born + timedelta(days=41)))
+    budget = watched(site, born + timedelta(days=60), "watch.value=null", "watch.budget=730").data["plan"]
+    assert (budget["basis"], budget["interval"], budget["tune"]) == ("budget", 50, True)
+
+
+def test_questions_a_day_are_those_served(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site(watch=STAKES)
+    bring(site, last="train")
+    with pytest.raises(ConfigError, match=r"^watch\.questions_a_day is left out and no answer was served yet"):
+        watch(open_session(site.file))
+    day = serve(site, 30, lambda day: 0.1)
+    asked = watched(site, day).data["plan"]
+    stated = watched(site, day, "watch.questions_a_day=20").data["plan"]
+    assert asked["interval"] == stated["interval"]
+
+
+def test_simulated_worlds_take_the_stakes_of_the_yaml(make_site: MakeSite) -> None:
+    def rows(**sections: Any) -> list[tuple[str, ...]]:
+        session = open_session(make_site(f"site{len(sections)}", **sections).file)
+        return list(simulate(session, 8, 0).rows)
+
+    drawn, own = rows(), rows(watch={**STAKES, "questions_a_day": 100})
+    assert {row[0] for row in drawn} == {row[0] for row in own}
+    assert drawn != own
+    assert "the rule" in {row[0] for row in own}
