@@ -1,4 +1,4 @@
-"""Look at a run from outside, on a day: is its traffic what it was, and does tuning again pay? Writes 95-drift."""
+"""Look at a run from outside, on a day: documents, evidence, traffic, whether tuning again pays. Writes 95-drift."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ragraft.config import WatchConfig
 from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError
 from ragraft.methods.report_table import Table
-from ragraft.pipeline.runner import Session
+from ragraft.pipeline.runner import Session, made_otherwise, taught
 from ragraft.pipeline.serving import TRAFFIC
 from ragraft.pipeline.table import ROWS
-from ragraft.workspace import Folder, read_traffic
+from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, read_traffic
 
 DRIFT = "95-drift"
 
@@ -29,11 +29,12 @@ class Watched:
 
 
 def watch(session: Session, today: date | None = None) -> Watched:
-    """Traffic and the decision; `drift.json` keeps what is found."""
+    """What changed, what that asks for, and whether tuning pays; `drift.json` keeps what is found."""
+    from ragraft.methods.upkeep.advice import advise
     from ragraft.methods.upkeep.alarms import alarms
     from ragraft.methods.upkeep.plan import History, make_plan
     from ragraft.methods.upkeep.stopping import Rule
-    from ragraft.methods.upkeep.tables import alarm_table, plan_table
+    from ragraft.methods.upkeep.tables import advice_table, alarm_table, plan_table
 
     settings, today = session.config.watch, today or datetime.now(UTC).date()
     with disk_faults_told(session.run.path):
@@ -55,6 +56,11 @@ def watch(session: Session, today: date | None = None) -> Watched:
             plan = make_plan(stakes, History(age=(today - born).days), budget=settings.budget, rule=rule)
             data["plan"] = plan.data()
             tables.append(plan_table(plan, _later(today, plan.wait)))
+        data["documents"], data["evidence"] = _documents(session), _evidence(session)
+        figures = _figures(data)
+        findings = advise(figures)
+        data |= {"figures": figures, "findings": [asdict(finding) for finding in findings]}
+        tables.append(advice_table(findings, data["evidence"]))
         folder = Folder(session.run.path).folder(DRIFT)
         folder.write_json("drift.json", data)
     return Watched(data, tables, folder)
@@ -85,6 +91,60 @@ def stakes_of(settings: WatchConfig, questions_a_day: float) -> Any:
             "watch.questions_a_day is left out and no answer was served yet, so nobody knows how much is asked; set it"
         )
     return Stakes(questions, settings.value or 0.0, settings.tuning or 0.0, settings.churn)
+
+
+def _figures(data: Mapping[str, Any]) -> dict[str, float | None]:
+    """What the rules of `advice/upkeep.yaml` are held against."""
+    evidence, plan = data["evidence"], data["plan"]
+    return {
+        "sources_changed": None if data["documents"] is None else float(data["documents"]["changed"]),
+        "exam_lost": evidence["exam"]["lost"],
+        "lessons_lost": evidence["lessons"]["lost"],
+        "alarms": float(len(data["alarms"])),
+        "tuning_pays": None if plan is None else float(plan["tune"]),
+    }
+
+
+def _documents(session: Session) -> dict[str, Any] | None:
+    """Whether the files are those of the corpus in use; None without one."""
+    folder = session.run.current(ROWS["ingest"].place)
+    if folder is None:
+        return None
+    return {"corpus": folder.path.name, "changed": made_otherwise(session, "ingest")}
+
+
+def _evidence(session: Session) -> dict[str, Any]:
+    """Of exam questions and lessons, whose evidence is as it was when the model was taught."""
+    from ragraft.methods.upkeep.changes import compare_documents
+    from ragraft.methods.upkeep.evidence import Now, fate_of_chunk, fate_of_question, fates, lost_share
+
+    kept, made = taught(session), session.at().made
+    exam, lessons = list[tuple[str, Any]](), list[tuple[str, Any]]()
+    if kept:
+        before = Index(kept["index"]).chunks().by_id()
+        now_corpus, was_corpus = Corpus(made["ingest"]), Corpus(kept["ingest"])
+        renamed = compare_documents(was_corpus.documents(), now_corpus.documents()).renamed
+        now = Now(
+            {document.id: document.text for document in now_corpus.documents()},
+            frozenset(chunk.text for chunk in Index(made["index"]).chunks()),
+            {old: new for new, old in renamed.items()},
+        )
+        asked = Exam(made["examine"]).questions("exam")
+        exam = [(one.id, fate_of_question(one, before, now)) for one in asked]
+        for name, step in Lessons(made["synthesize"]).steps().items():
+            for lesson in step.train():
+                states = [fate_of_chunk(before.get(chunk), now) for chunk in lesson.oracle if chunk in before]
+                lessons.append((f"{name}/{lesson.id}", max(states, key=_WORSE.index) if states else None))
+    found = {}
+    for name, rows in (("exam", exam), ("lessons", lessons)):
+        by_fate = fates(rows)
+        counts = {fate: len(ids) for fate, ids in by_fate.items()}
+        lost = {fate: by_fate[fate] for fate in ("changed", "gone")}
+        found[name] = {"counts": counts, "lost": lost_share(by_fate), "ids": lost}
+    return found
+
+
+_WORSE = ("kept", "changed", "gone")
 
 
 def _born(session: Session) -> date | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ragraft.errors import ConfigError
-from ragraft.pipeline import open_session, simulate, watch
+from ragraft.pipeline import open_session, simulate, sync, watch
 
 if TYPE_CHECKING:
     from ragraft.pipeline import Watched
@@ -107,6 +107,50 @@ def test_questions_a_day_are_those_served(make_site: MakeSite, bring: Bring) -> 
     asked = watched(site, day).data["plan"]
     stated = watched(site, day, "watch.questions_a_day=20").data["plan"]
     assert asked["interval"] == stated["interval"]
+
+
+def actions(found: Watched) -> list[str]:
+    return [finding["action"] for finding in found.data["findings"]]
+
+
+def test_changed_documents_ask_for_a_sync_and_then_for_what_rests_on_them(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    calm = watched(site)
+    assert actions(calm) == ["nothing"]
+    assert calm.data["evidence"]["exam"]["lost"] is None
+    # Every keeper is another, which a third of the questions ask for.
+    for file in (site.folder / "docs").glob("*.md"):
+        file.write_text(file.read_text("utf-8").replace("lamp", "lantern"), encoding="utf-8")
+    assert actions(watched(site)) == ["sync"]
+    sync(open_session(site.file), lambda event: None)
+    found = watched(site)
+    assert actions(found) == ["re-examine", "re-synthesize"]
+    evidence = found.data["evidence"]
+    exam = [row for row in placed(site) if row["side"] == "exam"]
+    touched = [row["question"]["id"] for row in exam if "lamp" in row["question"]["evidence"][0]]
+    touched = [name for name in touched if int(name[1:]) // 3 % 2 == 0]  # every second lighthouse is a Markdown file
+    assert set(touched) <= set(evidence["exam"]["ids"]["changed"])
+    assert evidence["exam"]["ids"]["gone"] == []
+    assert sum(evidence["exam"]["counts"].values()) == len([row for row in exam if row["oracle"]])
+    assert 0 < evidence["lessons"]["lost"] < 1
+    assert "Evidence of" in said(found)
+
+
+def placed(site: Site) -> list[dict[str, Any]]:
+    (file,) = (site.run / "30-exam" / "versions").glob("*/questions.jsonl")
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def test_what_is_renamed_is_not_lost(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    for file in list((site.folder / "docs").glob("*.md")):
+        file.rename(file.with_name(f"the-{file.name}"))
+    sync(open_session(site.file), lambda event: None)
+    found = watched(site)
+    assert actions(found) == ["nothing"]
+    assert found.data["evidence"]["exam"]["lost"] == found.data["evidence"]["lessons"]["lost"] == 0
 
 
 def test_simulated_worlds_take_the_stakes_of_the_yaml(make_site: MakeSite) -> None:

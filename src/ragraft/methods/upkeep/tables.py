@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ragraft.methods.report_table import Table
+from ragraft.methods.upkeep.advice import Finding
 from ragraft.methods.upkeep.alarms import Alarm
 from ragraft.methods.upkeep.plan import Plan
 from ragraft.methods.upkeep.simulate import KNOWING, KNOWN_DECAY, RULE, Compared
@@ -64,6 +66,20 @@ def alarm_table(found: Sequence[Alarm], traffic: Traffic, *, false_alarms: float
         else "No served answers to look at yet."
     )
     return Table("Traffic", ("Figure", "days", "mean", "now"), tuple(rows), (note,))
+
+
+def advice_table(findings: Sequence[Finding], evidence: Mapping[str, Any]) -> Table:
+    """What is to be done, and why; below, what became of the evidence since the model was taught."""
+    rows = tuple((one.action, one.does, one.because) for one in findings)
+    notes = []
+    for name in ("exam", "lessons"):
+        counts = evidence[name]["counts"]
+        if sum(counts.values()):
+            of = f"{sum(counts.values())} {'exam questions' if name == 'exam' else name}"
+            notes.append(
+                f"Evidence of {of}: {counts['kept']} kept, {counts['changed']} changed, {counts['gone']} gone."
+            )
+    return Table("What to do", ("Action", "how", "why"), rows, tuple(notes))
 
 
 def simulation_table(found: Sequence[Compared], *, worlds: int, days: int) -> Table:
