@@ -61,7 +61,7 @@ def test_every_artifact_can_be_shown(make_site: MakeSite, bring: Bring) -> None:
     site = make_site()
     bring(site)
     session = open_session(site.file)
-    assert len(SHOWN) == len(ROWS) == 8
+    assert len(SHOWN) == len(ROWS) == 9
     for artifact in ("corpus", "index", "exam", "lessons", "scores"):
         rows = show(session, artifact, 2)
         assert len(rows) == 2
@@ -77,7 +77,7 @@ def test_what_cannot_be_shown_is_one_sentence(make_site: MakeSite) -> None:
     session = open_session(site.file)
     near = sentence(ConfigError, lambda: show(session, "scared", 1))
     assert near == "scared is no artifact; did you mean scores?"
-    known = "corpus, index, exam, diagnosis, lessons, checkpoint, scores, report"
+    known = "corpus, index, exam, diagnosis, lessons, checkpoint, calibration, scores, report"
     assert sentence(ConfigError, lambda: show(session, "zzz", 1)) == f"zzz is no artifact; known: {known}"
     for artifact, stage in zip(SHOWN, ROWS, strict=True):
         found = sentence(WorkspaceError, lambda name=artifact: show(session, name, 1))  # type: ignore[misc]
