@@ -40,6 +40,8 @@ class Layout:
     points: Mapping[int, Shown]
     left_out: int
     """Questions of which a point could not be made."""
+    not_shown: tuple[int, ...] = ()
+    """Points that fewer than half of the questions can have."""
 
 
 def sweep_points(name: SweepName, k: int) -> tuple[int, ...]:
@@ -76,7 +78,8 @@ def lay_out(name: SweepName, questions: Sequence[ExamQuestion], room: Room) -> L
     kept = [value for value in values if len(able[value]) >= HALF * len(rows)]
     whole = [row for row in rows if kept and all(row.question.id in able[value] for value in kept)]
     points = {value: [row.shown(name, value, reach[value]) for row in whole] for value in kept}
-    return Layout(points, left_out=len(rows) - len(whole))
+    gone = tuple(value for value in values if value not in kept)
+    return Layout(points, left_out=len(rows) - len(whole), not_shown=gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def sweep_figures(
         "values": values,
         "questions": len(questions),
         "left_out": layout.left_out,
+        "not_shown": list(layout.not_shown),
         "contrast": CONTRASTS[name],
         "points": [],
         "contrasts": [],

@@ -54,6 +54,8 @@ def _notes(sweep: Mapping[str, Any]) -> list[str]:
     left = sweep["left_out"]
     asked = f"The same {plural(sweep['questions'], 'question')} at every point"
     asked += f"; {left} left out, of which not every point could be shown." if left else "."
+    gone = ", ".join(map(str, sweep.get("not_shown") or ()))
+    asked += f" Too few passages, or no room in the prompt, for most questions at: {gone}." if gone else ""
     told = [
         f"{sweep['contrast'].capitalize()}, {phrase(row['a'])} minus {phrase(row['b'])}: {interval(row, signed=True)}."
         for row in sweep["differences"]

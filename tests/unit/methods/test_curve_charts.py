@@ -82,5 +82,12 @@ def test_a_sweep_as_a_table() -> None:
     )
 
 
+def test_points_that_could_not_be_shown_are_told() -> None:
+    (table,) = sweep_tables([{**sweep(), "left_out": 0, "not_shown": [8, 16]}]).values()
+    assert table.notes[0] == (
+        "The same 9 questions at every point. Too few passages, or no room in the prompt, for most questions at: 8, 16."
+    )
+
+
 def test_every_sweep_is_named_and_explained() -> None:
     assert set(TITLES) == set(AXES) == set(MEANINGS) == {"distractors", "position", "k"}

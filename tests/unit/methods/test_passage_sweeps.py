@@ -122,7 +122,7 @@ def test_a_point_that_few_can_have_ends_the_sweep_before() -> None:
     short = [question.question.question for question in QUESTIONS[:9]]
     layout = lay_out("distractors", QUESTIONS, room(short=short))
     assert list(layout.points) == [0, 1, 2]
-    assert layout.left_out == 0
+    assert (layout.left_out, layout.not_shown) == (0, (4, 8))
     nowhere = lay_out("position", QUESTIONS, room(k=6, short=short))
     assert (dict(nowhere.points), nowhere.left_out) == ({}, NUMBER)
     assert figures("position", nowhere)["points"] == []
