@@ -188,7 +188,9 @@ def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None
     if answer and not answer.promised and max_wrong:
         skip = replace(skip, threshold=NOTHING, loss=0.0, taken=0)
         answer = _control_answers(rows, closed, shown, skip_above=NOTHING, max_wrong=max_wrong)
-    router = Router(fit(drafts), fit(replies), skip.threshold, answer.threshold if answer else 0.0)
+    router = Router(
+        fit(drafts, seed=seed), fit(replies, seed=seed), skip.threshold, answer.threshold if answer else 0.0
+    )
     return Fitted(router, closed, shown, skip, answer)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from ragraft.methods.probability import STRENGTH, Calibrator, Seen, calibrator_from_json, fit, out_of_fold
+from ragraft.methods.probability import STRENGTHS, Calibrator, Seen, calibrator_from_json, fit, out_of_fold
 from ragraft.records import to_json
 
 
@@ -31,9 +31,25 @@ def test_it_says_what_scikit_learn_says() -> None:
     assert [weight.name for weight in calibrator.weights] == ["a", "b"]
     table = np.array([[row.signals["a"], row.signals["b"]] for row in seen])
     scaled = (table - table.mean(axis=0)) / table.std(axis=0)
-    theirs = LogisticRegression(C=STRENGTH, max_iter=1000, tol=1e-8).fit(scaled, [row.right for row in seen])
-    for row, (_, wanted) in zip(seen, theirs.predict_proba(scaled), strict=True):
-        assert calibrator.probability(row.signals) == pytest.approx(wanted, abs=1e-6)
+    ours = [calibrator.probability(row.signals) for row in seen]
+    agreeing = []
+    for strength in STRENGTHS:
+        theirs = LogisticRegression(C=strength, max_iter=1000, tol=1e-8).fit(scaled, [row.right for row in seen])
+        agreeing.append(ours == pytest.approx(theirs.predict_proba(scaled)[:, 1].tolist(), abs=1e-5))
+    assert agreeing.count(True) == 1
+
+
+def test_signals_that_tell_nothing_hardly_count_and_telling_ones_do() -> None:
+    draw = random.Random(3)
+    names = [f"s{number}" for number in range(20)]
+    noise = [
+        Seen({name: draw.gauss(0, 1) for name in names}, draw.random() < 0.3, f"c{place // 8}") for place in range(80)
+    ]
+    told = out_of_fold(noise, folds=5, seed=0)
+    assert max(told) - min(told) < 0.35
+    assert abs(sum(told) / 80 - sum(row.right for row in noise) / 80) < 0.1
+    telling = out_of_fold(rows(), folds=5, seed=0)
+    assert max(telling) - min(telling) > 0.8
 
 
 def test_it_survives_json() -> None:
@@ -54,6 +70,7 @@ def test_where_all_are_alike_one_probability_is_said(right: bool, wanted: float)
 def test_signals_that_some_rows_lack_are_not_used() -> None:
     seen = [*rows(), Seen({"b": 0.1, "c": 4.0}, True, "last")]
     assert [weight.name for weight in fit(seen).weights] == ["b"]
+    assert len(out_of_fold(seen, folds=5, seed=0)) == len(seen)
 
 
 def test_extremes_stay_within_the_ends() -> None:

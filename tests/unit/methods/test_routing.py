@@ -140,7 +140,7 @@ def test_the_promise_holds_on_average_with_fitted_probabilities(knows: float) ->
     """Fits and thresholds from one draw, losses on another: many times over."""
     most, lost = 0.05, []
     fresh = world(1000, knows=knows, reads=0.7, seed=10_000)
-    for seed in range(30):
+    for seed in range(12):
         router = fit_router(world(150, knows=knows, reads=0.7, seed=seed), max_loss=most, **FIT).router
         skipped = [row for row in fresh if router.closed_book.probability(row.draft_signals) > router.skip_above]
         lost.append(sum(max(row.gain, 0.0) for row in skipped) / len(fresh))
