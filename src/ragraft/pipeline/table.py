@@ -323,6 +323,7 @@ TABLE: tuple[Stage, ...] = (
         settings=calibration_settings,
         identity=lambda at: [_model(at), _retrieved(at)],
         run=run_calibration,
+        version=2,
         apart=True,
     ),
     Stage(
