@@ -65,7 +65,8 @@ def print_table(plain: Table, *, error: bool = False) -> None:
         table.add_column(column, justify="right" if place else "left")
     for row in plain.rows:
         table.add_row(*map(escape, row))
-    console.print(table)
+    if plain.rows:
+        console.print(table)
     for note in plain.notes:
         console.print(note, markup=False, highlight=False)
 
