@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ragraft import cli
 from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.pipeline import Event, backends, open_session, run_table
 from ragraft.ports import Command, Outcome, TrainJob
@@ -21,6 +23,7 @@ from ragraft.workspace import Folder
 if TYPE_CHECKING:
     from tests.conftest import Site
 
+Ragraft = Callable[..., tuple[Any, str, str]]
 DECIDES = ("data", "tuning", "rank", "learning_rate", "epochs", "batch", "seed", "base_identity", "after_identity")
 
 
@@ -130,3 +133,21 @@ def bring(fakes: Fakes) -> Bring:
         return states
 
     return run
+
+
+@pytest.fixture
+def ragraft_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ragraft:
+    """The command line in this process: exit code, output, errors."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str | Path) -> tuple[Any, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ragraft", *map(str, arguments)])
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        return (code, *capsys.readouterr())
+
+    return call

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import ragraft.web
-from ragraft import cli
 
 if TYPE_CHECKING:
     from tests.conftest import Site
-    from tests.unit.conftest import Fakes
+    from tests.unit.conftest import Fakes, Ragraft
 
 MakeSite = Callable[..., "Site"]
-Ragraft = Callable[..., tuple[Any, str, str]]
-
-
-@pytest.fixture
-def ragraft_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ragraft:
-    """The command line in this process: exit code, output, errors."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str | Path) -> tuple[Any, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ragraft", *map(str, arguments)])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        return (code, *capsys.readouterr())
-
-    return call
 
 
 def test_from_documents_alone_to_a_labelled_report(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
