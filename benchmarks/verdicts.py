@@ -28,6 +28,7 @@ from benchmarks.arms.cells import Cell, Done, read_done
 from benchmarks.ending import ended
 from benchmarks.methods import PACKAGES, QUICK, data_folder
 from benchmarks.sets import aligned, names_of, open_set
+from ragraft.config import RetrieveConfig
 from ragraft.errors import ConfigError
 from ragraft.methods.report_text import interval
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
@@ -156,7 +157,7 @@ def judge(name: str, done: Sequence[Done], data: Path, options: argparse.Namespa
     diagnosis: dict[str, Any] = show(session, "diagnosis", 1)
     arms = {base: scores_of(done[0].scored.answers, base) for base in ("base", "base-fewshot")}
     arms |= {one.cell.arm: scores_of(one.scored.answers, "tuned") for one in done}
-    search = _searched(name, diagnosis, data, options)
+    search = _searched(name, diagnosis, data, options, used=session.config.retrieve)
     if search is not None:
         arms[SEARCH] = search
     asked = set.intersection(*(set(scores) for scores in arms.values()))
@@ -164,7 +165,9 @@ def judge(name: str, done: Sequence[Done], data: Path, options: argparse.Namespa
     return Judged(name, diagnosis, arms, clusters)
 
 
-def _searched(name: str, diagnosis: Mapping[str, Any], data: Path, options: argparse.Namespace) -> Scores | None:
+def _searched(
+    name: str, diagnosis: Mapping[str, Any], data: Path, options: argparse.Namespace, *, used: RetrieveConfig
+) -> Scores | None:
     """The base under the search setting that the verdict names, where it names one."""
     named = next((row.get("setting") for row in diagnosis["verdict"] if row["action"] == SEARCH), None)
     settings = search_settings(named) if named else ()
@@ -172,16 +175,10 @@ def _searched(name: str, diagnosis: Mapping[str, Any], data: Path, options: argp
         return None
     run = f"{'quick.' * options.quick}{name}.search"
     session = open_set(name, data, options.work, [*options.set, *settings, *BASES_ALONE], run=run)
-    if all(getattr(session.config.retrieve, key) == value for key, value in _as_it_is(name, data, options).items()):
+    if session.config.retrieve == used:
         return None
     _run(session, name)
     return scores_of(scored_run(options.work.resolve() / "runs", run).answers, "base")
-
-
-def _as_it_is(name: str, data: Path, options: argparse.Namespace) -> dict[str, Any]:
-    session = Cell(name, TUNED[0], quick=options.quick).open(data, options.work, options.set)
-    found: dict[str, Any] = session.config.retrieve.model_dump()
-    return found
 
 
 def search_settings(named: str) -> tuple[str, ...]:

@@ -101,10 +101,10 @@ def load_rules() -> Rules:
         dated=str(data["dated"]),
         least_gain=float(data["least_gain"]),
         actions=actions,
-        first=_rules(data["first"]),
-        pays=_rules(data["pays"]),
-        doubt=_rules(data["doubt"]),
-        otherwise=_rules(data["else"]),
+        first=read_rules(data["first"]),
+        pays=read_rules(data["pays"]),
+        doubt=read_rules(data["doubt"]),
+        otherwise=read_rules(data["else"]),
     )
 
 
@@ -113,7 +113,8 @@ def first_that_fires(rules: Sequence[Rule], figures: Figures) -> Rule | None:
     return next((rule for rule in rules if rule.fires(figures)), None)
 
 
-def _rules(rows: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
+def read_rules(rows: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    """Rules as a file of advice has them, in its order."""
     return tuple(map(_rule, rows))
 
 

@@ -9,7 +9,7 @@ from importlib import resources
 
 import yaml
 
-from ragraft.methods.rules import Condition
+from ragraft.methods.rules import Rule, read_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +22,16 @@ class Finding:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    name: str
-    action: str
-    when: tuple[Condition, ...]
-    says: str
-
-
 @functools.cache
-def _load() -> tuple[Mapping[str, str], tuple[_Rule, ...], _Rule]:
+def _load() -> tuple[Mapping[str, str], tuple[Rule, ...], tuple[Rule, ...]]:
     text = resources.files("ragraft.methods").joinpath("advice", "upkeep.yaml").read_text(encoding="utf-8")
     data = yaml.safe_load(text)
-    rules = tuple(
-        _Rule(row["name"], row["action"], tuple(Condition(**one) for one in row["when"]), row["says"])
-        for row in data["rules"]
-    )
-    last = data["else"]
-    return data["actions"], rules, _Rule(last["name"], last["action"], (), last["says"])
+    return data["actions"], read_rules(data["rules"]), read_rules(data["else"])
 
 
 def advise(figures: Mapping[str, float | None]) -> Sequence[Finding]:
     """Every rule that fires, in their order; where none does, that there is nothing to do."""
     actions, rules, otherwise = _load()
     known = {name: {"value": value} for name, value in figures.items() if value is not None}
-    fired = [rule for rule in rules if all(condition.holds(known) for condition in rule.when)]
-    return [Finding(rule.name, rule.action, actions[rule.action], rule.says) for rule in fired or [otherwise]]
+    fired = [rule for rule in rules if rule.fires(known)]
+    return [Finding(rule.name, rule.action, actions[rule.action], rule.says) for rule in fired or otherwise]
