@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,19 +67,19 @@ def traffic(runs: Path, name: str, *, shown: Shown = "answers", before: int | No
     return Traffic(tuple(found), total, last if last else None)
 
 
-def shown_passages(runs: Path, name: str, rows: Traffic) -> dict[str, Chunk]:
-    """The passages of these answers that the run's index still holds, by their ids."""
-    folder = Run(runs, name).current(ROWS["index"].place)
-    if folder is None:
-        return {}
-    chunks = chunks_of(folder.path)
-    return {place: chunks[place] for place in _places(rows) if place in chunks}
-
-
-def _places(rows: Traffic) -> Iterator[str]:
+def shown_passages(runs: Path, name: str, rows: Traffic) -> dict[tuple[str, str], Chunk]:
+    """Version of the index and id → a passage of these answers, as far as that version is still here."""
+    run, place = Run(runs, name), ROWS["index"].place
+    asked: dict[str, set[str]] = {}
     for one in rows.rows:
-        for passage in one.row.get("passages", ()):
-            yield str(passage["id"])
+        asked.setdefault(str(one.row.get("index")), set()).update(p["id"] for p in one.row.get("passages", ()))
+    found: dict[tuple[str, str], Chunk] = {}
+    for version, ids in asked.items():
+        folder = run.pinned(place, version)
+        if ids and folder.manifest() is not None:
+            chunks = chunks_of(folder.path)
+            found |= {(version, one): chunks[one] for one in ids if one in chunks}
+    return found
 
 
 def _is(row: Mapping[str, Any], shown: Shown, feedback: Mapping[str, Any], wanted: str) -> bool:

@@ -10,7 +10,7 @@ from ragraft.methods.prompt import Fitted
 from ragraft.methods.routing import Decision, Router
 from ragraft.pipeline.calibrated import Retrieval
 from ragraft.pipeline.routing import DEFAULT, By
-from ragraft.records import Completion, Message, Sampling
+from ragraft.records import Completion, Message, Passage, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Prepared:
     question: str
     query: str
     """What was looked up; empty where nothing was."""
+    index: str
+    """The version of the index that it began with."""
     fitted: Fitted
     cuts: Cuts
     sampling: Sampling
@@ -84,7 +86,6 @@ class Answered:
     reply: Reply
     content: str
     """The answer alone, or the abstention."""
-    index_version: str
     first_seconds: float
     """From the beginning until the first piece was written."""
     seconds: float
@@ -94,6 +95,14 @@ class Answered:
         """Read and written, those of a draft included."""
         made = [self.reply.completion, *([self.prepared.drafted] if self.prepared.drafted else [])]
         return sum(one.prompt_tokens for one in made), sum(len(one.token_ids) for one in made)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was looked up without a question, and in which version of the index."""
+
+    index: str
+    passages: list[Passage]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,15 @@ from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.routing import Router, abstaining
 from ragraft.methods.unfold import Unfolding
 from ragraft.pipeline.ask import indexed, notes_on, source_of
-from ragraft.pipeline.calibrated import ROUTED, open_router, other_model
-from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared, Routed
+from ragraft.pipeline.calibrated import ROUTED, other_model
+from ragraft.pipeline.enquiries import Answered, Enquiry, Found, Piece, Prepared, Routed
 from ragraft.pipeline.promotions import Promotions, promotions_of
 from ragraft.pipeline.roster import Roster
 from ragraft.pipeline.routing import Shares
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
-from ragraft.pipeline.wiring import At, builder, retriever
+from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
+from ragraft.pipeline.wiring import builder
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Completion, Delta, Passage, to_json
 from ragraft.workspace import TrafficLog
@@ -50,28 +51,29 @@ class Service:
         *,
         settings: ServeConfig,
         opens: Mapping[str, Callable[[], Streamer]],
-        retriever: Retriever,
+        shelf: Shelf,
         builder: PromptBuilder,
         k: int,
-        index_version: str,
         log: TrafficLog | None,
         notes: tuple[str, ...] = (),
         promotions: Promotions | None = None,
-        router: Router | str = "This server has no calibration, which retrieval auto needs",
     ) -> None:
-        """`router` decides on retrieval; or why there is none."""
-        self.settings, self.index_version, self.notes = settings, index_version, notes
+        self.settings, self.notes = settings, notes
         shares = Shares(settings.candidate, settings.canary, settings.shadow)
         self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
         self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
-        self._router = router
-        self._retriever, self._builder, self._k, self._log = retriever, builder, k, log
+        self._shelf, self._builder, self._k, self._log = shelf, builder, k, log
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names, the one that answers by default first."""
         return self._roster.models
+
+    @property
+    def index_version(self) -> str:
+        """The version that the next question is answered from."""
+        return self._shelf.now.version
 
     @property
     def builder(self) -> PromptBuilder:
@@ -83,50 +85,57 @@ class Service:
         await self.retrieve("ready?", 1)
 
     async def follow(self) -> tuple[str, ...]:
-        """Take over what the registry says by now, without a gap; what is to be told of it."""
-        return await self._roster.follow()
+        """Take over the model and the index that are current by now, without a gap; what is to be told of it."""
 
-    async def retrieve(self, query: str, k: int | None = None) -> list[Passage]:
+        async def look_up(retriever: Retriever) -> None:
+            await self._at_desk(retriever.retrieve, ["ready?"], 1)
+
+        return (*await self._roster.follow(), *await self._shelf.follow(look_up))
+
+    async def retrieve(self, query: str, k: int | None = None) -> Found:
         """The passages of a query, best first."""
         if not query.strip():
             raise InputError("The query is empty; write what to look up")
-        return await self._at_desk(self._retrieve, query, self._passages(k))
+        wanted = self._passages(k)
+        async with self._shelf.reading() as index:
+            return Found(index.version, await self._at_desk(_retrieve, index, query, wanted))
 
     async def prepare(self, enquiry: Enquiry) -> Prepared:
         """Look up and build the prompt. Raises InputError or ConfigError for what cannot be asked."""
         route = self._roster.route(enquiry.model, enquiry.asker, enquiry.messages)
-        prepared = await self._prepared(replace(enquiry, model=route.model))
+        async with self._shelf.reading() as index:
+            prepared = await self._prepared(replace(enquiry, model=route.model), index)
         return replace(prepared, by=route.by, shadow=route.shadow)
 
-    async def _prepared(self, enquiry: Enquiry) -> Prepared:
+    async def _prepared(self, enquiry: Enquiry, index: Opened) -> Prepared:
         """With retrieval as it is wished: always, never, or as the router decides."""
         wish = enquiry.retrieval or self.settings.retrieval
         if wish == "auto":
             try:
-                router = self._router_for(enquiry)
+                router = self._router_for(enquiry, index)
             except InputError:
                 if enquiry.retrieval:
                     raise
                 wish = "always"  # nobody asked this question to be routed
             else:
-                return await self._decide(replace(enquiry, retrieval=wish), router)
-        return await self._at_desk(self._prepare, replace(enquiry, retrieval=wish))
+                return await self._decide(replace(enquiry, retrieval=wish), router, index)
+        return await self._at_desk(self._prepare, replace(enquiry, retrieval=wish), index)
 
-    def _router_for(self, enquiry: Enquiry) -> Router:
+    def _router_for(self, enquiry: Enquiry, index: Opened) -> Router:
         """Raises InputError where nothing is calibrated for what is asked."""
-        if isinstance(self._router, str):
-            raise InputError(self._router)
+        if isinstance(index.router, str):
+            raise InputError(index.router)
         if enquiry.model != ROUTED and not (ROUTED in self.models and self._roster.is_own(enquiry.model)):
             raise other_model(enquiry.model)
         if enquiry.temperature or enquiry.k not in (None, self._k):
             raise InputError(
                 f"retrieval auto is calibrated for greedy answers from {self._k} passages; leave temperature and k out"
             )
-        return self._router
+        return index.router
 
-    async def _decide(self, enquiry: Enquiry, router: Router) -> Prepared:
+    async def _decide(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
         """Draft an answer from memory; look up where it is not to be trusted."""
-        drafted = await self._at_desk(self._prepare, replace(enquiry, retrieval="never"))
+        drafted = await self._at_desk(self._prepare, replace(enquiry, retrieval="never"), index)
         completion: Completion | None = None
         try:
             async with self._deltas(drafted) as deltas:
@@ -140,7 +149,7 @@ class Service:
         decision = await self._at_desk(router.of_draft, drafted.question, draft, self._builder.tokenizer.count)
         prepared = drafted
         if decision.route != "skip":
-            prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"))
+            prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"), index)
         routed = Routed(router, draft, decision)
         return replace(prepared, id=drafted.id, began=drafted.began, enquiry=enquiry, routed=routed)
 
@@ -188,6 +197,7 @@ class Service:
         """Write what is still to be written, and let another process serve the run."""
         self._roster.close()
         self._desk.shutdown(wait=True)
+        self._shelf.close()
         if self._log is not None:
             self._log.close()
 
@@ -221,7 +231,7 @@ class Service:
         assert last.completion is not None
         reply = reply_to(again.fitted, last.completion, self._builder)
         content, seconds = reply.parsed.answer or self._builder.abstention, time.monotonic() - began
-        answered = Answered(again, reply, content, self.index_version, seconds, seconds)
+        answered = Answered(again, reply, content, seconds, seconds)
         return {**self._row(answered), "kind": "shadow", "of": prepared.id}
 
     async def _keep_shadow(self, row: Mapping[str, Any]) -> None:
@@ -233,15 +243,12 @@ class Service:
             raise InputError(f"k is {wanted}; ask for 1 to {self.settings.max_k} passages")
         return wanted
 
-    def _retrieve(self, query: str, k: int) -> list[Passage]:
-        return list(self._retriever.retrieve([query], k)[0])
-
-    def _prepare(self, enquiry: Enquiry) -> Prepared:
+    def _prepare(self, enquiry: Enquiry, index: Opened) -> Prepared:
         began = time.monotonic()
         conversation = read_conversation(enquiry.messages)
         self._builder.fit(conversation.question, ())  # one that is too long is refused before it is looked up
         query = conversation.query(self.settings.query_turns) if enquiry.retrieval == "always" else ""
-        passages = self._retrieve(query, self._passages(enquiry.k)) if query else []
+        passages = _retrieve(index, query, self._passages(enquiry.k)) if query else []
         looked_up = time.monotonic() - began
         most = min(enquiry.max_tokens or self._builder.answer_tokens, self._builder.answer_tokens)
         fitted, cuts = fit_conversation(
@@ -262,6 +269,7 @@ class Service:
             enquiry,
             question=conversation.question,
             query=query,
+            index=index.version,
             fitted=fitted,
             cuts=cuts,
             sampling=sampling,
@@ -276,7 +284,7 @@ class Service:
             prepared, reply = await self._at_desk(self._judge, prepared, prepared.routed, reply)
         content = reply.parsed.answer or self._builder.abstention
         seconds = time.monotonic() - prepared.began
-        answered = Answered(prepared, reply, content, self.index_version, first, seconds)
+        answered = Answered(prepared, reply, content, first, seconds)
         await self._at_desk(self._append, self._row(answered))
         return Piece(unfolding.rest(content), reply.completion.text if prepared.withheld else delta.text, answered)
 
@@ -297,7 +305,6 @@ class Service:
         }
         return {
             **_head(prepared),
-            "index": answered.index_version,
             **(content if self.settings.log_content else {}),
             "citations": [passage.id for passage in reply.cited],
             "abstained": reply.parsed.abstained,
@@ -316,7 +323,7 @@ class Service:
         """An answer that nobody waited for to its end."""
         content = {"question": prepared.question, "query": prepared.query, "text": text}
         kept = content if self.settings.log_content else {}
-        self._append({**_head(prepared), "index": self.index_version, **kept, "finish_reason": "cancelled"})
+        self._append({**_head(prepared), **kept, "finish_reason": "cancelled"})
 
     def _append(self, row: Mapping[str, Any]) -> None:
         if self._log is not None:
@@ -332,35 +339,27 @@ def open_service(session: Session) -> Service:
     for source in sources.values():
         if source.startswith("openai:") and not config.endpoint.url:
             raise ConfigError(f"{source} needs endpoint.url in the YAML; nothing is sent anywhere without it")
-    router = _router(session, at, config.serve)
-    with disk_faults_told(session.run.path):
-        log = TrafficLog(session.run.path / TRAFFIC, keep_days=config.serve.keep_days) if config.serve.log else None
+    shelf = open_shelf(session, at)
+    try:
+        with disk_faults_told(session.run.path):
+            log = TrafficLog(session.run.path / TRAFFIC, keep_days=config.serve.keep_days) if config.serve.log else None
+    except RagraftError:
+        shelf.close()
+        raise
     return Service(
         settings=config.serve,
         opens={name: functools.partial(session.backends.streamer, source) for name, source in sources.items()},
-        retriever=session.backends.retriever or retriever(at),
+        shelf=shelf,
         builder=builder(at),
         k=config.retrieve.k,
-        index_version=at.made["index"].path.name,
         log=log,
         notes=notes_on(session, names[0]),
         promotions=promotions_of(session, at),
-        router=router,
     )
 
 
-def _router(session: Session, at: At, settings: ServeConfig) -> Router | str:
-    """The run's router, or why there is none; raises that where requests are routed by default."""
-    try:
-        if settings.tuned:
-            raise ConfigError(
-                f"serve.tuned {settings.tuned} answers elsewhere, and retrieval auto is not calibrated for it"
-            )
-        return open_router(session, at, ROUTED)
-    except RagraftError as error:
-        if settings.retrieval == "auto":
-            raise
-        return str(error)
+def _retrieve(index: Opened, query: str, k: int) -> list[Passage]:
+    return list(index.retriever.retrieve([query], k)[0])
 
 
 async def _told(done: Completion) -> AsyncGenerator[Delta]:
@@ -377,6 +376,7 @@ def _head(prepared: Prepared) -> dict[str, Any]:
         "asker": enquiry.asker,
         "model": enquiry.model,
         "by": prepared.by,
+        "index": prepared.index,
         "retrieval": enquiry.retrieval,
         **({"decision": to_json(prepared.routed.decision)} if prepared.routed else {}),
         "passages": [{"id": passage.id, "score": float(passage.score)} for passage in prepared.fitted.passages],

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from ragraft.errors import WorkspaceError
 from ragraft.workspace.folder import MANIFEST, STARTED, Folder, Manifest
+from ragraft.workspace.holds import hold, unheld
 
 CURRENT = "current"
 HISTORY = "history.jsonl"
@@ -78,6 +79,27 @@ class Run:
     def pinned(self, place: Place, version: str) -> Folder:
         """One version of a versioned stage."""
         return Folder(self.path / place.folder / "versions" / version)
+
+    def version(self, place: Place) -> str | None:
+        """The name of a versioned stage's current version, finished or not; None where it never had any."""
+        pointer = self.path / place.folder / CURRENT
+        try:
+            return pointer.read_text("utf-8").strip()
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def held(self, place: Place, version: str) -> Iterator[Folder]:
+        """A version that nobody removes while this lasts; raises WorkspaceError where it is gone."""
+        with hold(self.path / place.folder, version):
+            folder = self.pinned(place, version)
+            if not folder.has(MANIFEST):
+                raise WorkspaceError(f"No {folder.path}: this version is gone")
+            yield folder
+
+    def unheld(self, place: Place, version: str) -> AbstractContextManager[bool]:
+        """Whether nobody reads a version; while this lasts, nobody begins to, so that it may be removed."""
+        return unheld(self.path / place.folder, version)
 
     def find(self, place: Place, fingerprint: str) -> tuple[Folder, str] | None:
         """Finished results of this fingerprint, and the run that has them; None when there are none.
@@ -172,10 +194,7 @@ class Run:
 
     def _current_path(self, place: Place) -> Path:
         base = self.path / place.folder
-        if not place.versioned:
-            return base
-        pointer = base / CURRENT
-        return base / "versions" / (pointer.read_text("utf-8").strip() if pointer.exists() else "none")
+        return base / "versions" / (self.version(place) or "none") if place.versioned else base
 
     def _make_room(self, place: Place, target: Path) -> None:
         """Put finished results aside (hours of work), clear what was left half-done."""

@@ -87,7 +87,7 @@ def test_the_tuned_model_answers_first_where_there_is_one(make_site: MakeSite, b
     service.close()
     assert found.reply.cited
     (row,) = read_traffic(site.run / "90-traffic")
-    assert (row["model"], row["question"], row["index"]) == ("tuned", QUESTIONS[0], found.index_version)
+    assert (row["model"], row["question"], row["index"]) == ("tuned", QUESTIONS[0], found.prepared.index)
     assert row["passages"][0]["id"] == found.prepared.fitted.passages[0].id
     assert row["passages"][0]["score"] > 0
 

@@ -29,7 +29,7 @@ from ragraft.web.pages.sessions import ASKER
 
 HOUR = 3600.0
 LOOK = 1.0
-"""Seconds between two looks at the registry."""
+"""Seconds between two looks at the registry and the index."""
 log = logging.getLogger("ragraft.serve")
 GONE = 499
 """What nginx counts for a client that left; nobody gets it."""
@@ -110,8 +110,8 @@ def _add_rest(app: FastAPI, desk: Desk) -> None:
     async def retrieve(body: RetrieveBody) -> dict[str, Any]:
         with desk.gate.entered():
             found = await desk.service.retrieve(body.query, body.k)
-        rows = [shapes.passage_row(number, passage) for number, passage in enumerate(found, 1)]
-        return {"object": "list", "index": desk.service.index_version, "data": rows}
+        rows = [shapes.passage_row(number, passage) for number, passage in enumerate(found.passages, 1)]
+        return {"object": "list", "index": found.index, "data": rows}
 
     @app.post("/v1/feedback")
     async def feedback(body: FeedbackBody, request: Request) -> dict[str, str]:
@@ -222,14 +222,14 @@ async def _left(request: Request) -> None:
 
 
 async def _follow(service: Service) -> None:
-    """Look for a promotion or rollback, and take it over while answers go on."""
+    """Look for a promotion, a rollback or a newer index, and take it over while answers go on."""
     while True:
         await asyncio.sleep(LOOK)
         try:
             for told in await service.follow():
                 log.warning("%s", told)
-        except Exception:  # a model that cannot be opened: the one in service goes on, and the next look may be luckier
-            log.exception("The registry could not be followed")
+        except Exception:  # what cannot be opened: what is in service goes on, and the next look may be luckier
+            log.exception("The registry or the index could not be followed")
 
 
 async def _tidy(service: Service) -> None:

@@ -101,7 +101,7 @@ def extra(answered: Answered) -> dict[str, Any]:
         },
         "cuts": to_json(prepared.cuts),
         "max_tokens": prepared.sampling.max_tokens,
-        "index": answered.index_version,
+        "index": prepared.index,
         "seconds": {
             "retrieve": round(prepared.retrieve_seconds, 4),
             "first": round(answered.first_seconds, 4),

@@ -19,6 +19,7 @@ from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.routing import Router
 from ragraft.pipeline import Service
 from ragraft.pipeline.promotions import Promotions
+from ragraft.pipeline.shelf import NO_CALIBRATION, Newer, Opened, Shelf
 from ragraft.records import Delta, Passage, Prompt, Sampling
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
@@ -78,8 +79,11 @@ class Served:
         self,
         folder: Path,
         tokenizer: ports.Tokenizer,
+        *,
         promotions: Promotions | None = None,
         router: Router | None = None,
+        newer: Newer | None = None,
+        first: Opened | None = None,
         **settings: Any,
     ) -> None:
         self.held = Held()
@@ -87,13 +91,11 @@ class Served:
         self.service = Service(
             settings=serve,
             opens={"tuned": lambda: EchoGenerator("tuned"), "base": lambda: self.held, "broken": Broken},
-            retriever=Lighthouses(),
+            shelf=Shelf(first or Opened("0123456789ab", Lighthouses(), router or NO_CALIBRATION), newer),
             builder=PromptBuilder(tokenizer, abstention="not in the documents.", max_tokens=300, answer_tokens=40),
             k=2,
-            index_version="0123456789ab",
             log=TrafficLog(folder, keep_days=None) if serve.log else None,
             promotions=promotions,
-            router=router or "This server has no calibration, which retrieval auto needs",
         )
         self._folder, self._settings = folder, serve
         self.chat_facts: dict[str, Any] = {}

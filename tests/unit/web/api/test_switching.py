@@ -1,4 +1,4 @@
-"""A server whose model changes while it is asked: nothing is lost, and every answer says who gave it."""
+"""A server whose model or index changes while it is asked: nothing is lost, and every answer says what gave it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 
 from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.pipeline.promotions import Promotions
-from ragraft.records import Delta, Prompt, Sampling
+from ragraft.pipeline.shelf import Opened
+from ragraft.records import Delta, Passage, Prompt, Sampling
 from ragraft.web.api import app
 from ragraft.workspace import Folder, Registry
 
@@ -76,6 +77,40 @@ class Slow:
 
     def close(self) -> None:
         self._promoted.count(self._name, -1)
+
+
+class Versions:
+    """Versions of an index that all say in their passages which one they are; notes who reads one that was let go."""
+
+    def __init__(self) -> None:
+        self.current = 1
+        self.gone: set[int] = set()
+        self.late: list[int] = []
+        self._seen = 1
+
+    def look(self) -> str | None:
+        if self.current == self._seen:
+            return None
+        self._seen = self.current
+        return str(self.current)
+
+    def open(self, version: str) -> Opened:
+        opened = Opened(version, Telling(self, int(version)))
+        opened.held.callback(self.gone.add, int(version))
+        return opened
+
+
+class Telling:
+    """Finds one passage, that tells the version."""
+
+    def __init__(self, versions: Versions, number: int) -> None:
+        self._versions, self._number = versions, number
+
+    def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:
+        if self._number in self._versions.gone:
+            self._versions.late.append(self._number)
+        text = f"The tower of Boskar is made of slate, says version {self._number}."
+        return [[Passage("boskar#0", "boskar", "Boskar", text, 0.5)] for _ in questions]
 
 
 @pytest.fixture
@@ -144,6 +179,44 @@ def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Se
     assert len(rows) == CLIENTS * EACH + 1
     assert all(rows[name]["model"] == model and rows[name]["by"] == "default" for name, model in found)
     assert promoted.most <= served.service.settings.open_models
+
+
+def test_no_request_is_lost_while_the_index_changes_and_each_keeps_its_version(
+    serves: Serves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "LOOK", 0.01)
+    versions = Versions()
+    served: Served = serves(newer=versions, first=versions.open("1"), per_minute=100_000, at_once=1000)
+    found: list[tuple[str, str]] = []
+    faults: list[Any] = []
+
+    def client_asks(client: TestClient, who: int) -> None:
+        for number in range(EACH):
+            response = ask(client, who * EACH + number)
+            if response.status_code != 200:
+                faults.append((response.status_code, response.text))
+                continue
+            rests = response.json()["choices"][0]["ragraft"]
+            if not rests["passages"][0]["text"].endswith(f"version {rests['index']}."):
+                faults.append(rests)
+            found.append((response.json()["id"], rests["index"]))
+
+    with served.client() as client:
+        clients = [threading.Thread(target=client_asks, args=(client, who)) for who in range(CLIENTS)]
+        for thread in clients:
+            thread.start()
+        while any(thread.is_alive() for thread in clients) or versions.current <= CHANGES:
+            versions.current += 1
+            wait_for(lambda: client.get("/readyz").json()["index"] == str(versions.current))
+        for thread in clients:
+            thread.join(PATIENCE)
+        looked_up = client.post("/v1/retrieve", json={"query": "Boskar?"}).json()
+        assert looked_up["data"][0]["text"].endswith(f"version {looked_up['index']}.")
+    assert faults == versions.late == []
+    assert len(found) == CLIENTS * EACH
+    assert len({index for _, index in found}) >= 2, "it changed while they asked"
+    assert versions.gone == set(range(1, versions.current))
+    assert {row["id"]: row["index"] for row in served.rows} == dict(found)
 
 
 def test_what_cannot_be_opened_leaves_the_old_one_in_service(

@@ -69,7 +69,7 @@ def _answer(number: int) -> dict[str, Any]:
         "kind": "answer", "id": f"chatcmpl-{number:032x}", "at": f"2026-11-29T09:{number:02d}:00.000+00:00",
         "asker": "", "model": "tuned", "retrieval": "always",
         "passages": [{"id": "t0#0", "score": 0.5}, {"id": "gone#0", "score": 0.1}],
-        "cuts": {"copies": 1, "passages": 0, "exchanges": 0, "ignored": 0}, "index": "0123456789ab",
+        "cuts": {"copies": 1, "passages": 0, "exchanges": 0, "ignored": 0}, "index": "an-older-one" if number == 7 else "lights-index",
         "question": f"Question {number}? {HOSTILE}", "query": "other words", "text": f"Answer: {HOSTILE}",
     }  # fmt: skip
     if number % 9 == 4:
@@ -277,6 +277,12 @@ def test_feedback_is_listed_as_it_came(client: TestClient) -> None:
     page = client.get("/runs/lights/traffic?show=feedback").text
     assert page.count('<li class="row">') == 7
     assert page.index("slate") < page.index('class="tag good">good<')
+
+
+def test_passages_are_those_of_the_version_that_the_answer_rests_on(client: TestClient) -> None:
+    pages = [client.get(f"/runs/lights/traffic?answer={_answer(number)['id']}").text for number in (6, 7)]
+    assert ["It is made of\nstone 0." in page for page in pages] == [True, False]
+    assert all("t0#0" in page or HOSTILE not in page for page in pages)
 
 
 def test_where_content_is_off_none_is_shown(client: TestClient) -> None:
