@@ -7,9 +7,9 @@
 Every system trains LoRA (rank 16, all linear layers) in bf16, without gradient checkpointing, on the same token ids: a
 trunk shared by some questions of 20 tokens with answers of 40, the loss on the answers only. Each run is a process of
 its own whose first steps are left out; a figure is the median over the timed steps of all repeats, between which the
-order of the systems turns round. `flop_bound` says how many times ragraft's floating point operations a system needs
-by arithmetic alone (engines/flops.py). Peers live in environments of their own under the user's cache, made by the
-first run and not counted. Linux and macOS.
+order of the systems turns round. What FILE holds of an earlier sitting is not run again. `flop_bound` says how many
+times ragraft's floating point operations a system needs by arithmetic alone (engines/flops.py). Peers live in
+environments of their own under the user's cache, made by the first run and not counted. Linux and macOS.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,12 +33,13 @@ from benchmarks.engines.environments import LLAMAFACTORY, TRL, Peer, last_words,
 from benchmarks.engines.flops import shape_of
 from benchmarks.engines.measure import Left, Run, Setting, measure, run_module
 from benchmarks.engines.systems import OURS, Cell, System, all_systems
-from benchmarks.engines.table import comparisons, data_of, lines_of, rows_of
+from benchmarks.engines.table import Comparison, Row, comparisons, data_of, lines_of, rows_of
 from ragraft.config import DEFAULT_MODEL
 from ragraft.errors import BackendError, ConfigError
 from ragraft.models.sources import resolve
 from ragraft.stages.train import CPU_PACK, PACK
 from ragraft.training.trees import SHORTEST_TRUNK
+from ragraft.workspace import write_atomically
 
 RANDOM = {
     "1b": {
@@ -64,6 +66,7 @@ QUICK_SYSTEMS = (OURS, "trl accumulated", "trl packing", "llamafactory accumulat
 QUICK_BUDGET, FOREVER = 280.0, 7 * 24 * 3600.0
 """Seconds for the probe and all runs; a quick run and what is around it stay under five minutes."""
 Plan = tuple[Cell, list[System]]
+Figures = tuple[list[Row], list[Comparison]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,26 +77,64 @@ def _main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="ragraft-benchmark-") as name:
         folder = Path(name)
         setting = _setting(options, folder)
+        facts = _facts(options, setting)
+        runs, rate = _earlier(options, facts)
         plan, left = _with_environments(_plan(options), setting)
         ends = time.monotonic() + (QUICK_BUDGET if options.quick else FOREVER)
-        rate = _product_rate(setting, folder)
-        runs: list[Run] = []
+        rate = rate or _product_rate(setting, folder)
+        made = Counter((run.cell, run.system) for run in runs)
         budget = ends - time.monotonic()
-        for result in measure(plan, setting, repeats=options.repeats, budget=budget, folder=folder):
+
+        def keep() -> None:
+            told = {**facts, "bf16_product_flops": rate, "left_out": [_sentence(one) for one in left]}
+            _keep(options.json, told, runs, _figures(runs, setting, rate))
+
+        for result in measure(plan, setting, repeats=options.repeats, made=made, budget=budget, folder=folder):
             print(_sentence(result), file=sys.stderr)
             if isinstance(result, Run):
                 runs.append(result)
             else:
                 left.append(result)
+            keep()
+        keep()
+    print("\n".join([*lines_of(*_figures(runs, setting, rate)), *(_sentence(one) for one in left)]))
+    return 0 if runs else 1
+
+
+def _figures(runs: Sequence[Run], setting: Setting, rate: float) -> Figures:
     shape = shape_of(setting.config)
     rows = rows_of(runs, shape, setting.rank)
-    compared = comparisons(rows, shape, setting.rank, product_rate=rate)
-    print("\n".join([*lines_of(rows, compared), *(_sentence(one) for one in left)]))
-    if options.json:
-        data = {**data_of(rows, compared), "left_out": [_sentence(one) for one in left]}
-        data |= _facts(options, setting, runs, rate)
-        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    return 0 if rows else 1
+    return rows, comparisons(rows, shape, setting.rank, product_rate=rate)
+
+
+def _keep(file: Path | None, told: Mapping[str, Any], runs: Sequence[Run], figures: Figures) -> None:
+    """Write what there is, whole or not at all: a stopped benchmark leaves the figures that it had."""
+    if file:
+        kept = {**data_of(*figures), **told, "runs": [_run_told(run) for run in runs]}
+        write_atomically(file, (json.dumps(kept, indent=1) + "\n").encode())
+
+
+def _run_told(run: Run) -> dict[str, Any]:
+    cell = {"trunk_tokens": run.cell.trunk, "questions_per_trunk": run.cell.questions}
+    return {"system": run.system.name, **cell, **run.told}
+
+
+def _earlier(options: argparse.Namespace, facts: Mapping[str, Any]) -> tuple[list[Run], float | None]:
+    """The runs that FILE holds, and the rate; raises ConfigError where they were made otherwise or elsewhere."""
+    if not (options.json and options.json.is_file()):
+        return [], None
+    told = json.loads(options.json.read_text(encoding="utf-8"))
+    systems = {system.name: system for system in all_systems(options.device)}
+    other = [key for key in facts if told.get(key) != facts[key]]
+    if other or any(run["system"] not in systems for run in told["runs"]):
+        raise ConfigError(
+            f"{options.json} holds runs of other {' and '.join(other) or 'systems'}; name another file, since figures "
+            "are compared that were measured alike"
+        )
+    return [
+        Run(systems[run.pop("system")], Cell(run.pop("trunk_tokens"), run.pop("questions_per_trunk")), run)
+        for run in told["runs"]
+    ], told["bf16_product_flops"]
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -224,27 +265,12 @@ def _sentence(result: Run | Left) -> str:
     return f"{place}: {len(steps)} steps of {result.told['questions']} questions, {median(steps):.2f} s each"
 
 
-def _facts(options: argparse.Namespace, setting: Setting, runs: Sequence[Run], rate: float) -> dict[str, Any]:
-    """With what, on what and how it was measured."""
+def _facts(options: argparse.Namespace, setting: Setting) -> dict[str, Any]:
+    """How and on what it is measured; figures of two sittings go together where these are the same."""
     kept = ("device", "threads", "seconds", "least_steps", "warm_up", "questions", "together", "pack_tokens", "rank")
     return {
-        "settings": {
-            "config": options.config,
-            "repeats": options.repeats,
-            **{key: getattr(setting, key) for key in kept},
-        },
-        "bf16_product_tflops": round(rate / 1e12, 3),
+        "settings": {"config": options.config, **{key: getattr(setting, key) for key in kept}},
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {run.system.name: run.told["versions"] for run in runs},
-        "runs": [
-            {
-                "system": run.system.name,
-                "trunk_tokens": run.cell.trunk,
-                "questions_per_trunk": run.cell.questions,
-                **{key: value for key, value in run.told.items() if key != "versions"},
-            }
-            for run in runs
-        ],
     }
 
 

@@ -195,11 +195,16 @@ def test_a_whole_run_writes_rows_and_facts(tmp_path: Path, capsys: pytest.Captur
     assert (row["system"], row["questions_per_trunk"], row["trunk_tokens"], row["flop_bound"]) == (OURS, 2, 48, 1.0)
     assert row["questions_per_second"] > 0
     assert made["comparisons"] == made["left_out"] == []
-    assert made["bf16_product_tflops"] > 0
-    assert made["versions"][OURS]["torch"]
+    assert made["bf16_product_flops"] > 0
+    assert made["runs"][0]["versions"]["torch"]
     assert len(made["runs"][0]["seconds"]) == 2
     assert made["runs"][0]["computed_tokens"] == 48 / 2 + 60
     assert OURS in capsys.readouterr().out
+
+    assert main([*options, "--seconds", "0", "--json", str(target)]) == 0
+    assert json.loads(target.read_text("utf-8")) == made  # what stands there is read, not run
+    assert main([*options, "--seconds", "1", "--json", str(target)]) == 1
+    assert f"{target} holds runs of other settings; name another file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
