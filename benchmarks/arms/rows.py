@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.arms.cells import Done
 from ragraft.methods.comparison import Scored, answers_by_arm, common_questions, compare_runs
-from ragraft.methods.scorecard import METRICS
+from ragraft.methods.scorecard import METRICS, abstention_auroc
 from ragraft.methods.scorecard import Row as Asked
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
 from ragraft.records import Answer, ExamQuestion, Interval, to_json
@@ -23,10 +23,11 @@ Row = dict[str, Any]
 FEWSHOT = "base-fewshot"
 REPORTED = (
     *("f1", "em", "f1_evidence_shown", "f1_evidence_not_shown", "f1_all"),
-    *("abstention_precision", "abstention_recall", "abstention_f1", "over_refusal", "refusal_without_evidence"),
+    *("abstention_precision", "abstention_recall", "abstention_f1", "abstention_auroc"),
+    *("over_refusal", "refusal_without_evidence"),
     *("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "prompt_tokens", "answer_tokens"),
 )
-ABSTENTION = "abstention_f1"
+ABSTENTION, AUROC = "abstention_f1", "abstention_auroc"
 PAIRED = ("f1", "f1_evidence_shown", ABSTENTION, "over_refusal", "citation_precision", "quote_verbatim")
 RIVALS = (
     *(("raft", "rag-sft"), ("hybrid", "rag-sft"), ("rag-sft", "sft")),
@@ -122,7 +123,7 @@ def pooled_rows(found: Mapping[str, Sequence[Done]]) -> list[Row]:
             whole = _joined(arm, {name: each[name][context][arm] for name in names})
             rows += [
                 _row(data, arm, context, metric, figure=figure)
-                for metric in (ABSTENTION, "abstention_precision", "abstention_recall", "over_refusal")
+                for metric in (ABSTENTION, AUROC, "abstention_precision", "abstention_recall", "over_refusal")
                 if (figure := figure_of(whole, metric))
             ]
     return rows
@@ -159,6 +160,8 @@ def figure_of(arm: Arm, metric: str) -> Interval | None:
             resamples=RESAMPLES,
             seed=SEED,
         )
+    if metric == AUROC:
+        return abstention_auroc(list(arm.seeds[0].values()), resamples=RESAMPLES, seed=SEED)
     values = arm.values(metric)
     return (
         mean_interval(

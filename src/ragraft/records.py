@@ -171,6 +171,8 @@ class Completion:
     logprobs: tuple[float, ...] | None = None
     finish_reason: Literal["stop", "length"] = "stop"
     prompt_tokens: int = 0
+    turning: float | None = None
+    """The probability of the turn's way where it could be taken; None where that place never came, or isn't told."""
 
 
 @dataclass(frozen=True, slots=True)

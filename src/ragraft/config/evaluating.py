@@ -39,6 +39,8 @@ class EvaluateConfig(Section):
     """Examples shown to base-fewshot."""
     shot_questions: int = Field(16, ge=2)
     """Validation questions on which the order of the examples is chosen."""
+    threshold_questions: int = Field(64, ge=1)
+    """Validation questions on which it is chosen when the tuned model abstains (prompt.abstain_above: null)."""
     resamples: int = Field(2000, ge=100)
     """Bootstrap resamples of clusters."""
     generator: str = "transformers"

@@ -118,8 +118,11 @@ class PromptConfig(Section):
     """Longest prompt and answer together; the lowest-ranked passages go first. Never above the model's window."""
     answer_tokens: int = Field(96, ge=8)
     """Room for the answer; a longer one is cut and counted."""
-    abstain_above: float = Field(0.5, ge=0, lt=1)
-    """Abstain where that is likelier than this; 0: wherever its first word is the likeliest one."""
+    abstain_above: float | None = Field(None, ge=0, lt=1)
+    """Abstain where that is likelier than this; 0: wherever its first word is the likeliest one. Null: 0.5, and for
+    the tuned model what does best on the validation side."""
+    over_refusal: float = Field(0.1, ge=0, le=1)
+    """Of thresholds so chosen, only those that refuse at most this share of questions whose evidence is shown."""
     copy_quotes: bool = True
     """Quotes are copied from the documents, and cited by their numbers, whatever the model would write."""
     grounded_only: bool = True

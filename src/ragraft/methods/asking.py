@@ -6,7 +6,7 @@ Knows placed questions, passages and a generator; knows nothing of settings, fig
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ragraft.methods.answer import Reply, answer
 from ragraft.methods.contexts import Context, Shown, show
@@ -36,6 +36,8 @@ class Shots:
 
 
 NO_SHOTS = Shots()
+ABSTENTION_PROBABILITY = "abstention_probability"
+"""Its place among an answer's scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Arm:
     name: str
     generator: Generator
     shots: Shots = NO_SHOTS
+    above: float | None = None
+    """It abstains where that is likelier; None: as the prompt's builder says."""
 
 
 @dataclass(slots=True)
@@ -99,9 +103,16 @@ class Room:
         return Shots(drawn, closed)
 
     def replies(
-        self, shown: Shown, generator: Generator, shots: Sequence[Shot] = (), *, keep_oracle: bool = False
+        self,
+        shown: Shown,
+        generator: Generator,
+        shots: Sequence[Shot] = (),
+        *,
+        keep_oracle: bool = False,
+        above: float | None = None,
     ) -> list[Reply]:
         """Answers in the order of `shown`. Batches hold prompts of like length; a batch is a resume point."""
+        builder = self.builder if above is None else replace(self.builder, abstain_above=above)
         size = [sum(len(passage.text) for passage in passages) for _, passages in shown]
         order = sorted(range(len(shown)), key=lambda place: (size[place], shown[place][0].id))
         done: dict[int, Reply] = {}
@@ -110,7 +121,7 @@ class Room:
             replies = answer(
                 [shown[place][0].question.question for place in batch],
                 [shown[place][1] for place in batch],
-                builder=self.builder,
+                builder=builder,
                 generator=generator,
                 shots=shots,
                 keep=[shown[place][0].oracle if keep_oracle else () for place in batch],
@@ -122,7 +133,7 @@ class Room:
 
     def cell(self, arm: Arm, context: Context, shown: Shown) -> list[tuple[Answer, Reply]]:
         """One condition's rows, in the order of the questions, each with the reply that it was read from."""
-        replies = self.replies(shown, arm.generator, arm.shots.of(context), keep_oracle=context in KEEPING)
+        replies = self._of(arm, context, shown, keep_oracle=context in KEEPING)
         return [
             (answer_row(arm.name, context, question, reply), reply)
             for (question, _), reply in zip(shown, replies, strict=True)
@@ -130,8 +141,11 @@ class Room:
 
     def rows(self, arm: Arm, label: str, shown: Shown, *, keep_oracle: bool = False) -> list[Answer]:
         """Rows of passages that are no context's, under a label of their own."""
-        replies = self.replies(shown, arm.generator, arm.shots.of(label), keep_oracle=keep_oracle)
+        replies = self._of(arm, label, shown, keep_oracle=keep_oracle)
         return [answer_row(arm.name, label, one, reply) for (one, _), reply in zip(shown, replies, strict=True)]
+
+    def _of(self, arm: Arm, label: str, shown: Shown, *, keep_oracle: bool) -> list[Reply]:
+        return self.replies(shown, arm.generator, arm.shots.of(label), keep_oracle=keep_oracle, above=arm.above)
 
 
 def answer_row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answer:
@@ -151,6 +165,9 @@ def answer_row(model: str, context: str, question: ExamQuestion, reply: Reply) -
         evidence_shown=evidence_shown,
         prompt_tokens=reply.completion.prompt_tokens,
         answer_tokens=len(reply.completion.token_ids),
-        scores=grade(question, reply.parsed, passages=shown, evidence_shown=evidence_shown),
+        scores={
+            **grade(question, reply.parsed, passages=shown, evidence_shown=evidence_shown),
+            ABSTENTION_PROBABILITY: reply.completion.turning,
+        },
         finish_reason=reply.completion.finish_reason,
     )

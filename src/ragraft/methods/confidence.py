@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ragraft.methods.answer import Reply, answer_part
-from ragraft.methods.stats import Floats, statistic_interval
-from ragraft.records import Interval, to_json
+from ragraft.methods.stats import Floats, auroc_interval, statistic_interval
+from ragraft.records import to_json
 
 BINS = 10
 RIGHT = 0.5
@@ -61,7 +61,9 @@ def calibration(rows: Sequence[Sure], *, resamples: int, seed: int) -> dict[str,
     figures: dict[str, Any] = {
         "n": len(rows),
         "ece": to_json(statistic_interval(error, clusters, share=True, resamples=resamples, seed=seed)),
-        "auroc": _auroc(sure, right, clusters, resamples=resamples, seed=seed),
+        "auroc": None
+        if right.min() == right.max()
+        else to_json(auroc_interval(sure, right, clusters, resamples=resamples, seed=seed)),
     }
     figures["bins"] = [
         {"confidence": float(sure[chosen].mean()), "right": float(right[chosen].mean()), "n": int(chosen.sum())}
@@ -69,20 +71,3 @@ def calibration(rows: Sequence[Sure], *, resamples: int, seed: int) -> dict[str,
         if chosen.any()
     ]
     return figures
-
-
-def _auroc(sure: Floats, right: Floats, clusters: Sequence[str], *, resamples: int, seed: int) -> dict[str, Any] | None:
-    if right.min() == right.max():
-        return None
-    above = (sure[:, None] > sure[None, :]) + 0.5 * (sure[:, None] == sure[None, :])
-
-    def area(weights: Floats) -> float:
-        true, false = weights * right, weights * (1 - right)
-        pairs = float(true.sum() * false.sum())
-        return float(true @ above @ false) / pairs if pairs else math.nan
-
-    try:
-        return to_json(statistic_interval(area, clusters, share=True, resamples=resamples, seed=seed))
-    except ValueError:  # some weighting holds right or wrong answers alone, so nothing is known of the spread
-        value = area(np.ones(len(sure)))
-        return to_json(Interval(value, None, None, n=len(sure), clusters=len(set(clusters))))

@@ -15,6 +15,8 @@ from ragraft.ports import Tokenizer
 from ragraft.records import Message, Passage, Prompt
 
 ANSWER = "Answer: "
+ABSTAIN_ABOVE = 0.5
+"""Where nothing else was chosen: the abstention is given where it is likelier than all answers together."""
 FROM_MEMORY = "Answer (from memory): "
 
 
@@ -46,7 +48,7 @@ class PromptBuilder:
     """Prompt and answer together."""
     answer_tokens: int
     """Room kept for the answer."""
-    abstain_above: float = 0.5
+    abstain_above: float = ABSTAIN_ABOVE
     """The abstention is given if it is likelier than this."""
     copy_quotes: bool = True
     """Quotes are copied from the passages shown, whatever the model would write."""

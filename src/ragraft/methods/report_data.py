@@ -36,6 +36,7 @@ ABSTENTION = (
     "abstention_precision",
     "abstention_recall",
     "abstention_f1",
+    "abstention_auroc",
     "over_refusal",
     "refusal_without_evidence",
 )

@@ -16,6 +16,7 @@ ABSTENTION = (
     ("abstention_precision", "Precision", interval),
     ("abstention_recall", "Recall", interval),
     ("abstention_f1", "F1", interval),
+    ("abstention_auroc", "AUROC", interval),
     ("over_refusal", "Over-refusal", interval),
     ("refusal_without_evidence", "Refusal, no evidence", interval),
 )

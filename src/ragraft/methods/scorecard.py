@@ -8,24 +8,26 @@ row is left out of its condition.
 
 Abstention figures leave out the context `none`, and answerable questions whose evidence was not shown: there, refusing
 is neither right nor wrong, and refusal_without_evidence reports it. Elsewhere an abstention is right if the question
-is unanswerable. Precision runs over the abstentions, recall over the unanswerable questions, F1 over both.
+is unanswerable. Precision runs over the abstentions, recall over the unanswerable questions, F1 over both; AUROC over
+the abstention's probability, whatever the threshold.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ragraft.methods.asking import ABSTENTION_PROBABILITY
 from ragraft.methods.grade import measure_of
 from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.labels import label_scores
 from ragraft.methods.significance import detectable, difference_p, holm, mcnemar
-from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
+from ragraft.methods.stats import Floats, auroc_interval, mean_interval, paired_difference, statistic_interval
 from ragraft.records import Answer, ExamQuestion, Interval, to_json
 
 NO_DOCUMENTS = "none"
@@ -140,7 +142,7 @@ METRICS: Mapping[str, Metric] = {
     "prompt_tokens": Metric(_everything, lambda row: float(row.answer.prompt_tokens), share=False),
     "truncated": Metric(_everything, lambda row: float(row.answer.finish_reason == "length")),
 }
-"""All metrics but abstention_f1, which is no mean."""
+"""All metrics but abstention_f1 and abstention_auroc, which are no means."""
 
 
 def build_scorecard(
@@ -242,6 +244,8 @@ def _metrics(rows: Sequence[Row], sampling: _Resampling) -> dict[str, Any]:
             found[name] = to_json(sampling.mean(values, clusters, metric.share))
         if name == "abstention_recall" and name in found:
             found["abstention_f1"] = to_json(_abstention_f1(rows, sampling))
+            area = abstention_auroc(rows, resamples=sampling.resamples, seed=sampling.seed)
+            found |= {"abstention_auroc": to_json(area)} if area else {}
     return found
 
 
@@ -254,6 +258,26 @@ def _abstention_f1(rows: Sequence[Row], sampling: _Resampling) -> Interval:
         lambda weights: float(2 * (weights @ (refused * should)) / (weights @ (refused + should))),
         [row.question.cluster for row in asked],
     )
+
+
+def abstention_auroc(rows: Sequence[Row], *, resamples: int, seed: int) -> Interval | None:
+    """How well the abstention's probability tells questions without an answer from those with one.
+
+    A row whose probability is not told is unscored; None where those told are of one kind.
+    """
+    judged = [row for row in rows if row.judged]
+    told = [(row.answer.scores.get(ABSTENTION_PROBABILITY), row) for row in judged]
+    scored = [(value, row) for value, row in told if value is not None]
+    if len({row.answerable for _, row in scored}) < len((True, False)):
+        return None
+    area = auroc_interval(
+        [value for value, _ in scored],
+        [not row.answerable for _, row in scored],
+        [row.question.cluster for _, row in scored],
+        resamples=resamples,
+        seed=seed,
+    )
+    return replace(area, unscored=len(judged) - len(scored))
 
 
 def _differences(

@@ -165,18 +165,27 @@ def statistic_interval(
     return Interval(centre, low, high, n=len(clusters), clusters=number)
 
 
-def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
+def auroc_interval(
+    scores: ArrayLike, labels: ArrayLike, clusters: Sequence[str], *, resamples: int, seed: int
+) -> Interval:
     """The chance that a true row scores above a false one, ties counting half (Mann and Whitney 1947).
 
     `scores` and `labels` have shape (rows,). Raises ValueError unless there are true and false rows.
     """
-    positive = np.asarray(labels, bool)
-    true, false = int(positive.sum()), int((~positive).sum())
-    if true == 0 or false == 0:
+    sure, true = np.asarray(scores, float), np.asarray(labels, float)
+    if len(true) == 0 or true.min() == true.max():
         raise ValueError("AUROC needs rows of both kinds")
-    _, place, count = np.unique(np.asarray(scores, float), return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[place]
-    return float((rank[positive].sum() - true * (true + 1) / 2) / (true * false))
+    above = (sure[:, None] > sure[None, :]) + 0.5 * (sure[:, None] == sure[None, :])
+
+    def area(weights: Floats) -> float:
+        first, second = weights * true, weights * (1 - true)
+        pairs = float(first.sum() * second.sum())
+        return float(first @ above @ second) / pairs if pairs else math.nan
+
+    try:
+        return statistic_interval(area, clusters, share=True, resamples=resamples, seed=seed)
+    except ValueError:  # some weighting holds rows of one kind alone, so nothing is known of the spread
+        return Interval(area(np.ones(len(sure))), None, None, n=len(sure), clusters=len(set(clusters)))
 
 
 @dataclass(frozen=True, slots=True)

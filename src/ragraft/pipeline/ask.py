@@ -58,7 +58,7 @@ def _ask(session: Session, question: str, *, model: str | None, retrieval: str, 
     name = model or ("tuned" if "train" in at.made else "base")
     if name not in MODELS:
         raise ConfigError(f"--model {name} is no model of a run{or_meant(name, MODELS)}")
-    prompts, generator = builder(at), session.backends.generator(source_of(session, at, name))
+    prompts, generator = builder(at, name), session.backends.generator(source_of(session, at, name))
 
     def remembered() -> Reply:
         return answer([question], [()], builder=prompts, generator=generator)[0]

@@ -208,7 +208,9 @@ class Foresight:
         models = ["tuned"] if self._base_is_kept() and "tuned" in settings.models else settings.models
         fewshot = "base-fewshot" in models
         trial = 2 * settings.shot_questions * fewshot
-        answers = questions * len(settings.contexts) * len(models) + trial
+        choosing = "tuned" in models and config.prompt.abstain_above is None
+        chosen = min(self._questions("validation"), settings.threshold_questions) if choosing else 0
+        answers = questions * len(settings.contexts) * len(models) + trial + chosen
         if settings.forgetting and "tuned" in settings.models:
             answers += number_of_answers(base_is_kept=self._base_is_kept())
         passages = sum(shown[context] for context in settings.contexts) * questions * len(models)
@@ -220,7 +222,7 @@ class Foresight:
         example = arithmetic.lesson_tokens(settings.shots, passages=2, chunk_tokens=config.index.chunk_tokens)
         return arithmetic.evaluate_work(
             answers,
-            shown=(passages + trial * config.retrieve.k) / max(answers, 1),
+            shown=(passages + (trial + chosen) * config.retrieve.k) / max(answers, 1),
             chunk_tokens=config.index.chunk_tokens,
             answer_tokens=config.prompt.answer_tokens,
             shots=batches * example,

@@ -109,7 +109,7 @@ def _about(session: Session, checkpoint: Checkpoint, kind: str, notes: tuple[str
 
 
 def _asking(session: Session) -> Asking:
-    prompts, config = builder(session.at()), session.config
+    prompts, config = builder(session.at(), "tuned"), session.config
     shown = prompts.build("QUESTION", [Passage("p", "d", "TITLE", "TEXT")])
     return Asking(
         system=shown.messages[0].content,

@@ -34,7 +34,7 @@ from ragraft.pipeline.routing import Shares
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
-from ragraft.pipeline.wiring import builder
+from ragraft.pipeline.wiring import abstain_above, builder
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Completion, Delta, Passage, to_json
 from ragraft.workspace import TrafficLog
@@ -53,6 +53,7 @@ class Service:
         opens: Mapping[str, Callable[[], Streamer]],
         shelf: Shelf,
         builder: PromptBuilder,
+        abstain_above: float,
         k: int,
         log: TrafficLog | None,
         notes: tuple[str, ...] = (),
@@ -63,6 +64,8 @@ class Service:
         self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
         self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
         self._shelf, self._builder, self._k, self._log = shelf, builder, k, log
+        self._tuned = replace(builder, abstain_above=abstain_above)
+        """As the run's own tuned model is asked."""
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
     @property
@@ -125,13 +128,17 @@ class Service:
         """Raises InputError where nothing is calibrated for what is asked."""
         if isinstance(index.router, str):
             raise InputError(index.router)
-        if enquiry.model != ROUTED and not (ROUTED in self.models and self._roster.is_own(enquiry.model)):
+        if not self._is_tuned(enquiry.model):
             raise other_model(enquiry.model)
         if enquiry.temperature or enquiry.k not in (None, self._k):
             raise InputError(
                 f"retrieval auto is calibrated for greedy answers from {self._k} passages; leave temperature and k out"
             )
         return index.router
+
+    def _is_tuned(self, model: str) -> bool:
+        """Whether this is the run's own tuned model, by either of its names."""
+        return model == ROUTED or (ROUTED in self.models and self._roster.is_own(model))
 
     async def _decide(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
         """Draft an answer from memory; look up where it is not to be trusted."""
@@ -259,7 +266,7 @@ class Service:
             answer_tokens=self._builder.answer_tokens,  # a shorter answer changes nothing in the prompt
         )
         sampling = replace(
-            sampling_for([fitted], self._builder),
+            sampling_for([fitted], self._tuned if self._is_tuned(enquiry.model) else self._builder),
             max_tokens=most,
             temperature=enquiry.temperature,
             seed=enquiry.seed,
@@ -351,6 +358,7 @@ def open_service(session: Session) -> Service:
         opens={name: functools.partial(session.backends.streamer, source) for name, source in sources.items()},
         shelf=shelf,
         builder=builder(at),
+        abstain_above=abstain_above(at, ROUTED),
         k=config.retrieve.k,
         log=log,
         notes=notes_on(session, names[0]),

@@ -9,7 +9,7 @@ from typing import Any
 from ragraft.config import Config
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.records import Passage
-from ragraft.workspace import Exam, Folder, Index
+from ragraft.workspace import Calibration, Exam, Folder, Index, Scorecard
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,27 @@ def retriever(at: At, *, reranked: bool = True) -> Any:
     )
 
 
-def builder(at: At) -> Any:
-    """The prompt builder of this config, within the model's window."""
+def abstain_above(at: At, model: str) -> float:
+    """The probability above which a model of the run abstains: the setting's, else for the tuned one what was chosen
+    when it was examined, or calibrated."""
+    from ragraft.methods.prompt import ABSTAIN_ABOVE
+
+    given = at.config.prompt.abstain_above
+    if given is None and model == "tuned":
+        made: dict[str, type[Scorecard | Calibration]] = {"evaluate": Scorecard, "calibrate": Calibration}
+        given = next((found for name, of in made.items() if (found := _chosen(at, name, of)) is not None), None)
+    return ABSTAIN_ABOVE if given is None else given
+
+
+def _chosen(at: At, stage: str, of: type[Scorecard | Calibration]) -> float | None:
+    """What a finished stage chose, if it asked the model that is there."""
+    made, model = (at.made[name].manifest() if name in at.made else None for name in (stage, "train"))
+    asked = made is not None and model is not None and made.inputs.get("train") == model.fingerprint
+    return of(at.made[stage]).abstain_above() if asked else None
+
+
+def builder(at: At, model: str = "base") -> Any:
+    """The prompt builder of this config, within the model's window; `tuned` abstains as its exam chose."""
     from ragraft.methods.prompt import PromptBuilder
 
     settings = at.config.prompt
@@ -64,7 +83,7 @@ def builder(at: At) -> Any:
         abstention=settings.abstention,
         max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
         answer_tokens=settings.answer_tokens,
-        abstain_above=settings.abstain_above,
+        abstain_above=abstain_above(at, model),
         copy_quotes=settings.copy_quotes,
         grounded_only=settings.grounded_only,
     )

@@ -8,11 +8,13 @@ what was promised holds there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ragraft.config import CalibrateConfig, EvaluateConfig, RetrieveConfig
+from ragraft.config import CalibrateConfig, EvaluateConfig, PromptConfig, RetrieveConfig
 from ragraft.errors import InputError
+from ragraft.methods.abstention import choose_threshold, weigh
 from ragraft.methods.asking import Room
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
@@ -36,6 +38,8 @@ def calibrate(
     *,
     settings: CalibrateConfig,
     asking: EvaluateConfig,
+    prompt: PromptConfig,
+    validation: Sequence[ExamQuestion],
     retrieve: RetrieveConfig,
     finder: Finder,
     builder: PromptBuilder,
@@ -43,11 +47,15 @@ def calibrate(
 ) -> Calibration:
     """Write calibration.json, answers.jsonl and summary.json. `generator` is the tuned model's.
 
-    `asking` says how evaluate asks the exam: asked alike, kept answers serve both.
+    `asking` says how evaluate asks the exam, and `validation` are the questions on which it chooses when the model
+    abstains: asked alike, kept answers serve both.
     """
     questions, left_out = _sized(exam, settings)
     checked, _ = limit_questions(exam.questions("exam"), asking.max_questions, seed=asking.seed)
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=asking.batch)
+    if prompt.abstain_above is None:
+        weighed = weigh(room, generator, validation, number=asking.threshold_questions, seed=asking.seed)
+        room.builder = replace(builder, abstain_above=choose_threshold(weighed, most=prompt.over_refusal).above)
     with progress_bar() as bar:
         task = bar.add_task("answering", total=2 * (len(questions) + len(checked) * settings.exam))
         room.tick = partial(bar.advance, task)
@@ -66,6 +74,7 @@ def calibrate(
         "unanswerable": sum(not question.question.answerable for question in questions),
         "made_by": making(question.question for question in questions),
         "k": retrieve.k,
+        "abstain_above": room.builder.abstain_above,
         "router": to_json(fitted.router),
         "skip": _promised(fitted.skip),
         "answer": _promised(fitted.answer) if fitted.answer else None,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
+from ragraft.methods.abstention import choose_threshold, weigh
 from ragraft.methods.agreement import Labelled, agreement
 from ragraft.methods.answer import Reply
 from ragraft.methods.asking import NO_SHOTS, Arm, Room, Shots, answer_row
@@ -34,7 +35,7 @@ from ragraft.methods.selective import CONFIDENCE, risk_coverage
 from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Grader, Scorer
 from ragraft.records import Answer, ExamQuestion, to_json
-from ragraft.workspace import FORGETTING, TIMING, Exam, Folder, Index, Scorecard
+from ragraft.workspace import FORGETTING, THRESHOLD, TIMING, Exam, Folder, Index, Scorecard
 
 Generators = Mapping[str, Generator]
 Spent = Callable[[], tuple[int, float]]
@@ -88,7 +89,8 @@ def evaluate(
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
-        arms = [_arm(model, generators, shots) for model in settings.models]
+        above = _choose_threshold(sides, room, generators, settings=settings, prompt=prompt, out=out)
+        arms = [_arm(model, generators, shots, above) for model in settings.models]
         task = bar.add_task("answering", total=sum(len(shown) for shown in cells.values()) * len(arms))
         room.tick = partial(bar.advance, task)
         answers, took = _ask_grid(room, arms, cells, spent)
@@ -128,9 +130,28 @@ def _measure_forgetting(
     out.write_json(FORGETTING, figures)
 
 
-def _arm(model: str, generators: Generators, shots: Shots) -> Arm:
-    generator = generators["tuned" if model == "tuned" else "base"]
-    return Arm(model, generator, shots if model == "base-fewshot" else NO_SHOTS)
+def _choose_threshold(
+    sides: _Sides,
+    room: Room,
+    generators: Generators,
+    *,
+    settings: EvaluateConfig,
+    prompt: PromptConfig,
+    out: Folder,
+) -> float | None:
+    """Above which probability the tuned model abstains, as does best on the validation side; None where it is set."""
+    if "tuned" not in settings.models or prompt.abstain_above is not None:
+        return None
+    rows = weigh(room, generators["tuned"], sides.validation, number=settings.threshold_questions, seed=settings.seed)
+    threshold = choose_threshold(rows, most=prompt.over_refusal)
+    out.write_json(THRESHOLD, to_json(threshold))
+    return threshold.above
+
+
+def _arm(model: str, generators: Generators, shots: Shots, above: float | None) -> Arm:
+    if model == "tuned":
+        return Arm(model, generators["tuned"], above=above)
+    return Arm(model, generators["base"], shots if model == "base-fewshot" else NO_SHOTS)
 
 
 def _ask_grid(

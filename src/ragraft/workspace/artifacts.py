@@ -32,6 +32,7 @@ from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
 FORGETTING = "forgetting.json"
+THRESHOLD = "threshold.json"
 TIMING = "timing.json"
 """Apart from the scores: the same answers are the same on any machine, what they took is not."""
 LINT = "lint.json"
@@ -258,11 +259,16 @@ class Calibration(Artifact):
         found: dict[str, Any] = self.folder.read_json(CALIBRATION)
         return found
 
+    def abstain_above(self) -> float:
+        """Where the tuned model abstains in it."""
+        return float(self.data()["abstain_above"])
+
 
 @dataclass(frozen=True, slots=True)
 class Scorecard(Artifact):
-    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, forgetting.json and forgetting.jsonl; rows
-    of sweeps, probes and judgements where they were asked for."""
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, threshold.json (how it was chosen when the
+    tuned model abstains), forgetting.json and forgetting.jsonl; rows of sweeps, probes and judgements where they were
+    asked for."""
 
     def answers(self) -> Iterator[Answer]:
         tuples = {"citations", "quotes", "passages"}
@@ -273,6 +279,10 @@ class Scorecard(Artifact):
     def card(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("scorecard.json")
         return found
+
+    def abstain_above(self) -> float | None:
+        """Where the tuned model abstains, as the validation side chose; None where nothing was to be chosen."""
+        return self.folder.read_json(THRESHOLD)["above"] if self.folder.has(THRESHOLD) else None
 
 
 @dataclass(frozen=True, slots=True)

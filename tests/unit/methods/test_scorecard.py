@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+from ragraft.methods.asking import ABSTENTION_PROBABILITY
 from ragraft.methods.grade import grade
 from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.scorecard import COMPARED, METRICS, better_base, build_scorecard
@@ -207,7 +208,7 @@ def test_differences_are_paired_and_add_up(exam: tuple[list[Answer], list[ExamQu
 def test_a_model_does_not_differ_from_its_twin(exam: tuple[list[Answer], list[ExamQuestion]]) -> None:
     answers, questions = exam
     base = [answer for answer in answers if answer.model == "base"]
-    twins = [dataclasses.replace(answer, model="tuned") for answer in base]
+    twins = [replace(answer, model="tuned") for answer in base]
     for row in _build([*base, *twins], questions)["differences"]:
         assert row["value"] == 0
         assert (row["low"], row["high"]) in ((0, 0), (None, None))
@@ -263,9 +264,22 @@ def test_every_metric_by_hand() -> None:
     assert set(found) == NAMES == {*METRICS, "abstention_f1"} - {SUPPORTED}, "nobody judged these answers"
 
 
+def test_the_abstentions_probability_is_compared_where_refusing_is_right_or_wrong() -> None:
+    answers, questions = _fixed()
+    told = dict(zip((question.id for question in questions), (0.2, 0.6, 0.9, 0.3, 0.4, None), strict=True))
+    rows = [replace(one, scores={**one.scores, ABSTENTION_PROBABILITY: told[one.question_id]}) for one in answers]
+    figure = _metrics(_build(rows, questions), "tuned", "retrieved")["abstention_auroc"]
+    answerable = {question.id: question.question.answerable for question in questions}
+    judged = [one for one in answers if one.evidence_shown or not answerable[one.question_id]]
+    scored = [one.question_id for one in judged if told[one.question_id] is not None]
+    expected = roc_auc_score([not answerable[one] for one in scored], [told[one] for one in scored])
+    assert figure["value"] == pytest.approx(expected)
+    assert (figure["n"], figure["unscored"]) == (len(scored), len(judged) - len(scored))
+
+
 def test_metrics_without_rows_are_left_out() -> None:
     answers, questions = _fixed()
-    lost = [dataclasses.replace(answer, context="none") for answer in answers if answer.question_id in ("q4", "q5")]
+    lost = [replace(answer, context="none") for answer in answers if answer.question_id in ("q4", "q5")]
     assert set(_metrics(_build(lost, questions), "tuned", "none")) == {
         "f1_all", "em_all", "quoting_share", "quote_verbatim", "answer_tokens", "prompt_tokens", "truncated",
     }  # fmt: skip
@@ -273,7 +287,7 @@ def test_metrics_without_rows_are_left_out() -> None:
 
 def test_a_question_asked_of_one_model_only_is_unscored() -> None:
     answers, questions = _fixed()
-    base = [dataclasses.replace(answer, model="base") for answer in answers[1:]]
+    base = [replace(answer, model="base") for answer in answers[1:]]
     rows = {row["metric"]: row for row in _build([*answers, *base], questions)["differences"]}
     assert (rows["f1"]["n"], rows["f1"]["unscored"], rows["f1"]["clusters"]) == (3, 1, 2)
     assert (rows["f1_all"]["n"], rows["f1_all"]["unscored"]) == (5, 1)
@@ -283,7 +297,7 @@ def test_a_question_asked_of_one_model_only_is_unscored() -> None:
 def test_conditions_stand_in_their_order() -> None:
     answers, questions = _fixed()
     many = [
-        dataclasses.replace(answer, model=model, context=context)
+        replace(answer, model=model, context=context)
         for model in ("zeta", "tuned", "dap", "base-fewshot", "base")
         for context in ("oracle+4", "oracle", "retrieved", "none")
         for answer in answers

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ragraft.config import CalibrateConfig, EvaluateConfig, RetrieveConfig
+from ragraft.config import CalibrateConfig, EvaluateConfig, PromptConfig, RetrieveConfig
 from ragraft.errors import InputError
 from ragraft.methods.finders import Asking
 from ragraft.methods.prompt import PromptBuilder
@@ -83,6 +83,8 @@ def bring(
         world,
         settings=CalibrateConfig(**{"resamples": 100, "max_loss": 0.03, **settings}),
         asking=EvaluateConfig(batch=16),
+        prompt=PromptConfig(),
+        validation=(),
         retrieve=RetrieveConfig(k=2, pool=12),
         finder=Asking(Own()),
         builder=PromptBuilder(tokenizer, ABSTENTION, 2048, 40),

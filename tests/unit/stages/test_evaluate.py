@@ -132,7 +132,8 @@ def bring(
     placed = [question(n) for n in range(TOWNS)] if rows is None else rows
     exam.folder.write_jsonl("questions.jsonl", map(to_json, placed))
     passages = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in chunks}
-    prompt = PROMPT.model_copy(update={"max_tokens": settings.pop("max_tokens", PROMPT.max_tokens)})
+    own: dict[str, Any] = {name: settings.pop(name) for name in ("max_tokens", "abstain_above") if name in settings}
+    prompt = PROMPT.model_copy(update=own)
     return evaluate(
         index,
         exam,
@@ -142,7 +143,9 @@ def bring(
         retrieve=RetrieveConfig(k=settings.pop("k", 2)),
         synthesize=SynthesizeConfig(),
         finder=Asking(Ranked(passages)),
-        builder=PromptBuilder(Words(), prompt.abstention, prompt.max_tokens, prompt.answer_tokens),
+        builder=PromptBuilder(
+            Words(), prompt.abstention, prompt.max_tokens, prompt.answer_tokens, prompt.abstain_above or 0.5
+        ),
         scorers=scorers,
         out=place.folder("scores"),
         **(given or {}),

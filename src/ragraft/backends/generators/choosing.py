@@ -29,6 +29,8 @@ class Chooser:
         self._tokenizer, self._ends = tokenizer, ends
         self._quoting = [Quoting(sources) for sources in sampling.sources] if greedy else []
         self._turn = sampling.turn if greedy else None
+        self.turning: dict[int, float] = {}
+        """How likely the turn's way was, by place."""
         if self._turn:
             opening, whole = self._ids(self._turn.opening), self._ids(self._turn.opening + self._turn.way)
             # A tokenizer that joins the opening's end and the way's beginning leaves no place to turn at.
@@ -53,14 +55,15 @@ class Chooser:
             for row, place in enumerate(places):
                 before = [token for token, _ in written[place]]
                 if self._turn and before == self._opening:
-                    tokens[row] = self._turned(scores[row])
+                    tokens[row] = self._turned(scores[row], place)
                 elif self._quoting:
                     tokens[row] = self._quoted(int(tokens[row]), scores[row], before, self._quoting[place])
         return tokens, scores.cpu().gather(1, tokens[:, None])[:, 0]
 
-    def _turned(self, scores: torch.Tensor) -> Any:
+    def _turned(self, scores: torch.Tensor, place: int) -> Any:
         assert self._turn is not None
-        if scores[self._first].exp() > self._turn.above:
+        self.turning[place] = float(scores[self._first].exp())
+        if self.turning[place] > self._turn.above:
             return self._first
         others = scores.clone()
         others[self._first] = -torch.inf

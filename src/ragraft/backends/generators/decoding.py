@@ -32,7 +32,12 @@ def layers_of(cache: Any) -> tuple[KeysValues, ...]:
 
 
 def completion_of(
-    written: Sequence[tuple[int, float]], *, tokenizer: ChatTokenizer, ends: Set[int], prompt_tokens: int
+    written: Sequence[tuple[int, float]],
+    *,
+    tokenizer: ChatTokenizer,
+    ends: Set[int],
+    prompt_tokens: int,
+    turning: float | None,
 ) -> Completion:
     """What was written after a prompt: token ids and log-probabilities, the ending token included."""
     stopped = bool(written) and written[-1][0] in ends
@@ -43,4 +48,5 @@ def completion_of(
         logprobs=tuple(value for _, value in written),
         finish_reason="stop" if stopped else "length",
         prompt_tokens=prompt_tokens,
+        turning=turning,
     )

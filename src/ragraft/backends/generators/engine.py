@@ -200,7 +200,13 @@ class Engine:
             row.tell(Delta(new))
 
     def _whole(self, row: Row) -> Delta:
-        completion = completion_of(row.written, tokenizer=self._tokenizer, ends=self._ends, prompt_tokens=len(row.ids))
+        completion = completion_of(
+            row.written,
+            tokenizer=self._tokenizer,
+            ends=self._ends,
+            prompt_tokens=len(row.ids),
+            turning=row.choose.turning.get(0) if row.choose else None,
+        )
         return Delta(completion.text.removeprefix(row.told), completion)
 
     def _drop(self, places: Sequence[int]) -> None:

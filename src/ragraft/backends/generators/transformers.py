@@ -56,8 +56,8 @@ class TransformersGenerator:
             groups = [range(len(rows))] if self._plain_cache else [range(row, row + 1) for row in range(len(rows))]
             decoded = [one for group in groups for one in self._decode([rows[i] for i in group], _of(sampling, group))]
         return [
-            completion_of(written, tokenizer=self._tokenizer, ends=self._ends, prompt_tokens=len(row))
-            for row, written in zip(rows, decoded, strict=True)
+            completion_of(written, tokenizer=self._tokenizer, ends=self._ends, prompt_tokens=len(row), turning=turning)
+            for row, (written, turning) in zip(rows, decoded, strict=True)
         ]
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Delta]:
@@ -125,8 +125,8 @@ class TransformersGenerator:
         listed = configured if isinstance(configured, list) else [configured]
         return {token for token in (*listed, self._tokenizer.tokenizer.eos_token_id) if token is not None}
 
-    def _decode(self, rows: list[list[int]], sampling: Sampling) -> list[list[tuple[int, float]]]:
-        """Token ids and log-probabilities of each row's continuation, the ending token included."""
+    def _decode(self, rows: list[list[int]], sampling: Sampling) -> list[tuple[list[tuple[int, float]], float | None]]:
+        """Token ids and log-probabilities of each row's continuation, the ending token included, and its turning."""
 
         from ragraft.backends.generators.choosing import Chooser
         from ragraft.models.attention import shared_prefix
@@ -134,7 +134,8 @@ class TransformersGenerator:
         choose = Chooser(sampling, self._tokenizer, ends=self._ends)
         common = self._common(rows, len(rows[0]))
         with shared_prefix(self._prefix(rows[0][:common])):
-            return self._continue(rows, common, sampling.max_tokens, choose)
+            found = self._continue(rows, common, sampling.max_tokens, choose)
+        return [(written, choose.turning.get(place)) for place, written in enumerate(found)]
 
     def _common(self, rows: Sequence[Sequence[int]], most: int) -> int:
         """Length of a common beginning, `most` at most, that is worth computing once; else 0."""

@@ -55,9 +55,10 @@ def test_elsewhere_the_likeliest_token_is_taken(before: tuple[int, ...]) -> None
     assert chosen(chooser(0.5), got(*before)) == [NOT]
 
 
-def test_rows_turn_each_by_itself() -> None:
-    before = [*got(*OPENING), *got(0)]
-    assert chosen(chooser(0.5), before, LOGITS.repeat(2, 1)) == [FIVE, NOT]
+def test_rows_turn_each_by_itself_and_tell_how_likely_that_was() -> None:
+    before, choose = [*got(*OPENING), *got(0)], chooser(0.5)
+    assert chosen(choose, before, LOGITS.repeat(2, 1)) == [FIVE, NOT]
+    assert choose.turning == {0: pytest.approx(0.4, abs=1e-3)}
 
 
 def test_a_tokenizer_that_joins_the_two_leaves_no_place_to_turn() -> None:

@@ -69,7 +69,8 @@ def _answer(number: int) -> dict[str, Any]:
         "kind": "answer", "id": f"chatcmpl-{number:032x}", "at": f"2026-11-29T09:{number:02d}:00.000+00:00",
         "asker": "", "model": "tuned", "retrieval": "always",
         "passages": [{"id": "t0#0", "score": 0.5}, {"id": "gone#0", "score": 0.1}],
-        "cuts": {"copies": 1, "passages": 0, "exchanges": 0, "ignored": 0}, "index": "an-older-one" if number == 7 else "lights-index",
+        "cuts": {"copies": 1, "passages": 0, "exchanges": 0, "ignored": 0},
+        "index": "an-older-one" if number == 7 else "lights-index",
         "question": f"Question {number}? {HOSTILE}", "query": "other words", "text": f"Answer: {HOSTILE}",
     }  # fmt: skip
     if number % 9 == 4:
