@@ -89,7 +89,7 @@ class Served:
         self.held = Held()
         serve = ServeConfig(**settings)
         self.service = Service(
-            abstain_above=0.5,
+            abstain_above=0.7,
             settings=serve,
             opens={"tuned": lambda: EchoGenerator("tuned"), "base": lambda: self.held, "broken": Broken},
             shelf=Shelf(first or Opened("0123456789ab", Lighthouses(), router or NO_CALIBRATION), newer),

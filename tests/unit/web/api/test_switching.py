@@ -14,9 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ragraft.backends.generators.echo import EchoGenerator
+from ragraft.pipeline import Enquiry
 from ragraft.pipeline.promotions import Promotions
 from ragraft.pipeline.shelf import Opened
-from ragraft.records import Delta, Passage, Prompt, Sampling
+from ragraft.records import Delta, Message, Passage, Prompt, Sampling
 from ragraft.web.api import app
 from ragraft.workspace import Folder, Registry
 
@@ -275,3 +276,15 @@ def test_a_canary_answers_its_share_and_shadows_only_the_log(serves: Serves, pro
     assert all(row["question"] == answered[row["of"]]["question"] for row in shadows)
     assert len(answered) == 80
     assert f'ragraft_shadows{{outcome="answered"}} {float(len(shadows))}' in metrics
+
+
+def test_each_model_abstains_as_its_exam_chose(serves: Serves) -> None:
+    service = serves().service
+
+    async def asked(model: str) -> float:
+        prepared = await service.prepare(Enquiry((Message("user", QUESTION),), model=model))
+        assert prepared.sampling.turn is not None
+        return prepared.sampling.turn.above
+
+    assert asyncio.run(asked("tuned")) == 0.7
+    assert asyncio.run(asked("base")) == 0.5
