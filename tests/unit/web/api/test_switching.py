@@ -141,9 +141,12 @@ def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Se
     served: Served = serves(promotions=promoted.promotions(), per_minute=100_000, at_once=1000)
     found: list[tuple[str, str]] = []
     faults: list[Any] = []
+    changed = threading.Event()
 
     def client_asks(client: TestClient, who: int) -> None:
         for number in range(EACH):
+            if number == EACH // 2:
+                assert changed.wait(PATIENCE)
             stream = number % 5 == 0
             response = ask(client, who * EACH + number, stream=stream)
             if response.status_code != 200 or (stream and "[DONE]" not in response.text):
@@ -167,6 +170,7 @@ def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Se
             else:
                 promoted.promote(("two", "three", "one")[changes % 3])
             wait_for(lambda: in_service(client) == (promoted.registry.state().current or "tuned"))
+            changed.set()
         for thread in clients:
             thread.join(PATIENCE)
         promoted.promote("last")
