@@ -120,16 +120,18 @@ def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, i
     given = [span for quote in question.evidence for span in places(quote, text)]
     holding = [span for span in given if any(span[0] <= a and b <= span[1] for a, b in answers)] or given
     if not holding and answers:
-        holding = [span for span in _units(text) if any(span[0] <= a and b <= span[1] for a, b in answers)] or answers
+        holding = [
+            span for span in sentence_units(text) if any(span[0] <= a and b <= span[1] for a, b in answers)
+        ] or answers
     marked = _said_at_length(question, text)
     holding = [span for span in holding if any(span[0] < b and a < span[1] for a, b in marked)] or holding or marked
     if not holding:
         return None
-    asked = _words(question.question)
+    asked = word_set(question.question)
 
     def fitness(span: tuple[int, int]) -> tuple[int, int, int]:
         # Of the sentences with "30s" the one on what was asked; the shortest of equals.
-        return len(asked & _words(text[slice(*span)])), span[0] - span[1], -span[0]
+        return len(asked & word_set(text[slice(*span)])), span[0] - span[1], -span[0]
 
     best = max(holding, key=fitness)
     inside = next(((a, b) for a, b in answers if best[0] <= a and b <= best[1]), None)
@@ -146,11 +148,11 @@ def _said_at_length(question: Question, text: str) -> list[tuple[int, int]]:
     pieces += [sentence for sentence in sentences if _length(sentence, (0, len(sentence))) >= PIECE_WORDS]
     found = [span for piece in pieces for span in places(piece, text) if 2 * (span[1] - span[0]) < len(text)]
     long = [span for span in found if _length(text, span) >= PIECE_WORDS]
-    around = [unit for unit in _units(text) if any(unit[0] <= a and b <= unit[1] for a, b in found)]
+    around = [unit for unit in sentence_units(text) if any(unit[0] <= a and b <= unit[1] for a, b in found)]
     return long or around or found
 
 
-def _units(text: str) -> list[tuple[int, int]]:
+def sentence_units(text: str) -> list[tuple[int, int]]:
     """What can be quoted: sentences, and the rows of a table one by one."""
     units = []
     for start, end in sentence_spans(text):
@@ -160,7 +162,8 @@ def _units(text: str) -> list[tuple[int, int]]:
     return units
 
 
-def _words(text: str) -> set[str]:
+def word_set(text: str) -> set[str]:
+    """The words and numbers of a text, in small letters."""
     return {word.lower() for word in _PART.findall(text)}
 
 

@@ -6,15 +6,11 @@ it. Knows no model and no store: the rankings come in through small protocols.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
-
-from rich.console import Console
-from rich.progress import track
+from typing import Any, Literal
 
 from ragraft.config import ExamineConfig, QuestionFiles, RetrieveConfig
 from ragraft.errors import InputError
@@ -40,34 +36,17 @@ from ragraft.methods.labels import rests_on_silence
 from ragraft.methods.oracle import Evidence, Places, locate
 from ragraft.methods.outside import context_ids, distinct, given, place
 from ragraft.methods.questions import QuestionRows, read_questions
-from ragraft.methods.retrieval_metrics import Ranked, full_recall, recall, reciprocal_rank
-from ragraft.methods.retrieve import Ranking
+from ragraft.methods.recalls import Ranker, in_batches, measure_recalls
 from ragraft.methods.same_question import Wording, across_sides, same_groups
 from ragraft.methods.sides import cut_sides, lesson_shares
-from ragraft.methods.stats import mean_interval
 from ragraft.ports import Retriever
-from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Hit, Passage, Question, Rejected, Side, to_json
+from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Passage, Question, Rejected, Side, to_json
 from ragraft.workspace import RETRIEVED, Corpus, Exam, Folder, Index, hash_file, hash_json
 
-T = TypeVar("T")
-
-RANKINGS: tuple[Ranking, ...] = ("lexical", "dense", "hybrid")
-MEASURED: tuple[Side, ...] = ("train", "validation", "exam")
-
-RESAMPLES = 2000
-BATCH = 64
 SAME_RATE = 0.05
 """Share of questions asked on two sides above which the set counts as templated: reported, not rejected."""
 LOST_RATE = 0.5
 """Share of the questions with answers whose evidence is nowhere: above it, these documents are not theirs."""
-
-
-class Ranker(Protocol):
-    """The index's three rankings of chunks."""
-
-    def rank(self, questions: Sequence[str], k: int, ranking: Ranking, /) -> list[list[Hit]]:
-        """The best `k` chunks of each question, best first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +93,9 @@ def examine(
     found, unknown = _retrieve(placed, posed, documents, places, retrieve=retrieve, users=users, settings=settings)
     faults += unknown
     warnings += retrieved_warnings(retrieve.retriever, found, placed, unknown)
-    rows = _measure(placed, posed, retriever, settings, found=found, name=retrieve.retriever)
+    rows = measure_recalls(
+        placed, retriever, _depths(settings), found=found, name=retrieve.retriever, seed=settings.seed
+    )
     if retrieve.retriever is not None:
         kept = ({"question_id": name, "passages": [to_json(one) for one in row]} for name, row in found.items())
         out.write_jsonl(RETRIEVED, kept)
@@ -240,7 +221,7 @@ def _retrieve(
         found, faults = given(questions, documents, places)
     else:
         depth = max(retrieve.pool, *settings.recall_at, 1)
-        asked = _batches(questions, f"retrieval: {retrieve.retriever}")
+        asked = in_batches(questions, f"retrieval: {retrieve.retriever}")
         found = [row for batch in asked for row in users.retrieve([one.question for one in batch], depth)]
     if not any(found):
         raise InputError(nothing_found(retrieve.retriever, len(questions), faults))
@@ -327,68 +308,3 @@ def _refuse_empty(placed: Sequence[ExamQuestion], questions: Path | QuestionFile
 
 def _depths(settings: ExamineConfig) -> list[int]:
     return sorted(set(settings.recall_at))
-
-
-def _measure(
-    placed: Sequence[ExamQuestion],
-    posed: Sequence[Posed],
-    retriever: Ranker,
-    settings: ExamineConfig,
-    *,
-    found: Mapping[str, Sequence[Passage]],
-    name: str | None,
-) -> list[dict[str, Any]]:
-    """Rows of retrieval.json: each side, ranking (`name` is the user's) and metric, over questions with an oracle."""
-    depths = _depths(settings)
-    evidence = {row.question.id: row.evidence for row in posed}
-    asked = [row for row in placed if row.side in MEASURED and row.oracle]
-    rows = []
-    for ranking in (*RANKINGS, *([name] if name else [])) if depths else ():
-        if ranking == name:
-            ranks: Iterable[Ranked] = ([passage.chunks for passage in found[row.id]] for row in asked)
-        else:
-            ranks = _rank(asked, depths[-1], cast(Ranking, ranking), retriever)
-        ranked = dict(zip((row.id for row in asked), ranks, strict=True))
-        for side in MEASURED:
-            part = [row for row in asked if row.side == side]
-            for metric, values in _values(part, evidence, ranked, depths).items():
-                mean = mean_interval(
-                    values, [row.cluster for row in part], share=True, resamples=RESAMPLES, seed=settings.seed
-                )
-                figures = {"value": mean.value, "low": mean.low, "high": mean.high, "n": mean.n}
-                rows.append({"side": side, "ranking": ranking, "metric": metric} | figures)
-    return rows
-
-
-def _rank(asked: Sequence[ExamQuestion], k: int, ranking: Ranking, retriever: Ranker) -> Iterator[Ranked]:
-    for batch in _batches(asked, f"retrieval: {ranking}"):
-        for hits in retriever.rank([row.question.question for row in batch], k, ranking):
-            yield [(hit.id,) for hit in hits]
-
-
-def _batches(rows: Sequence[T], title: str) -> Iterable[Sequence[T]]:
-    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    return track(batches, title, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-
-
-def _values(
-    part: Sequence[ExamQuestion],
-    evidence: Mapping[str, Evidence],
-    ranked: Mapping[str, Ranked],
-    depths: Sequence[int],
-) -> dict[str, list[float | None]]:
-    """A value a question for each metric; full recall is not asked of questions with one piece of evidence."""
-    found: dict[str, list[float | None]] = {}
-    if not part:
-        return found
-    for k in depths:
-        found[f"recall@{k}"] = [recall(ranked[row.id], row.oracle, k) for row in part]
-    found[f"mrr@{depths[-1]}"] = [reciprocal_rank(ranked[row.id], row.oracle, depths[-1]) for row in part]
-    parts = [evidence[row.id].parts for row in part]
-    if any(len(pieces) > 1 for pieces in parts):
-        for k in depths:
-            found[f"full_recall@{k}"] = [
-                full_recall(ranked[row.id], pieces, k) if len(pieces) > 1 else None
-                for row, pieces in zip(part, parts, strict=True)
-            ]
-    return found

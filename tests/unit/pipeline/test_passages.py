@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ragraft.errors import BackendError, ConfigError, InputError
+from ragraft.methods.recalls import BATCH
 from ragraft.pipeline import ask, backends, open_session
 from ragraft.pipeline.passages import CheckedRetriever, KeptPassages
 from ragraft.records import Passage
-from ragraft.stages.examine import BATCH
 from ragraft.workspace import Folder
 from tests.conftest import lighthouses
 

@@ -11,10 +11,11 @@ import pytest
 
 from ragraft.config import ExamineConfig, QuestionFiles, RetrieveConfig
 from ragraft.errors import InputError
+from ragraft.methods.recalls import RANKINGS
 from ragraft.methods.retrieve import Ranking
 from ragraft.ports import Retriever
 from ragraft.records import SIDES, Chunk, Document, Hit, to_json
-from ragraft.stages.examine import RANKINGS, examine, fingerprint_questions
+from ragraft.stages.examine import examine, fingerprint_questions
 from ragraft.workspace import Corpus, Exam, Folder, Index
 
 TOWNS = 40

@@ -11,9 +11,10 @@ import pytest
 
 from ragraft.config import ExamineConfig, RetrieveConfig
 from ragraft.errors import InputError
+from ragraft.methods.recalls import BATCH
 from ragraft.methods.retrieve import Ranking
 from ragraft.records import Chunk, Document, Hit, Passage, to_json
-from ragraft.stages.examine import BATCH, examine
+from ragraft.stages.examine import examine
 from ragraft.workspace import Corpus, Exam, Folder, Index
 
 TOWNS = 80
