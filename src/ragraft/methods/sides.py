@@ -14,22 +14,46 @@ from ragraft.methods.lots import lot
 from ragraft.records import Side
 
 _FILLED: tuple[Side, ...] = ("exam", "calibration", "validation")
+_APART: tuple[Side, ...] = (*_FILLED, "train")
+"""The side that is kept furthest from training first."""
 
 
 def cut_sides(
-    clusters: Mapping[str, str], answerable: Collection[str], shares: Mapping[Side, float], *, seed: int
+    clusters: Mapping[str, str],
+    answerable: Collection[str],
+    shares: Mapping[Side, float],
+    *,
+    seed: int,
+    fixed: Mapping[str, Side] | None = None,
 ) -> dict[str, Side]:
     """Question id → side.
 
     `clusters` maps question to cluster, `answerable` holds the ids of questions with answers, `shares` are shares
-    of the questions that add up to 1. The order of the questions does not matter.
+    of the questions that add up to 1. The order of the questions does not matter. `fixed` are sides from before: these
+    stay, others of their clusters join them (of several sides the one that is kept furthest from training), and the
+    rest fills up what is missing.
     """
+    fixed = {question: side for question, side in (fixed or {}).items() if question in clusters}
     mixed = {cluster for question, cluster in clusters.items() if question in answerable}
     placed: dict[str, Side] = {}
+    for question in sorted(fixed, key=lambda one: _APART.index(fixed[one]), reverse=True):
+        placed[clusters[question]] = fixed[question]
+    before = {
+        question: fixed.get(question, placed[clusters[question]])
+        for question in clusters
+        if clusters[question] in placed
+    }
     for stratum in (mixed, set(clusters.values()) - mixed):
         sizes = Counter(cluster for cluster in clusters.values() if cluster in stratum)
-        placed |= _cut(sizes, shares, seed)
-    return {question: placed[cluster] for question, cluster in clusters.items()}
+        filled = Counter(side for question, side in before.items() if clusters[question] in stratum)
+        placed |= _cut(
+            {name: size for name, size in sizes.items() if name not in placed},
+            shares,
+            seed,
+            filled=filled,
+            total=sizes.total(),
+        )
+    return {question: before.get(question, placed[cluster]) for question, cluster in clusters.items()}
 
 
 def lesson_shares(shares: Mapping[Side, float]) -> dict[Side, float]:
@@ -38,9 +62,9 @@ def lesson_shares(shares: Mapping[Side, float]) -> dict[Side, float]:
     return {side: 0.0 if side == "exam" else share / rest for side, share in shares.items()}
 
 
-def _cut(sizes: Mapping[str, int], shares: Mapping[Side, float], seed: int) -> dict[str, Side]:
-    total = sum(sizes.values())
-    filled = dict.fromkeys(_FILLED, 0)
+def _cut(
+    sizes: Mapping[str, int], shares: Mapping[Side, float], seed: int, *, filled: Counter[Side], total: int
+) -> dict[str, Side]:
     placed: dict[str, Side] = {}
     for cluster in sorted(sizes, key=lambda name: (lot(f"{seed}:{name}"), name)):
         size = sizes[cluster]

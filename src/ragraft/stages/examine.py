@@ -7,8 +7,8 @@ it. Knows no model and no store: the rankings come in through small protocols.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,9 +39,11 @@ from ragraft.methods.questions import QuestionRows, read_questions
 from ragraft.methods.recalls import Ranker, in_batches, measure_recalls
 from ragraft.methods.same_question import Wording, across_sides, same_groups
 from ragraft.methods.sides import cut_sides, lesson_shares
+from ragraft.methods.upkeep.evidence import state_of
+from ragraft.methods.upkeep.renewal import PARTS, Renewal, renew
 from ragraft.ports import Retriever
 from ragraft.records import SIDES, Chunk, Document, ExamQuestion, Passage, Question, Rejected, Side, to_json
-from ragraft.workspace import RETRIEVED, Corpus, Exam, Folder, Index, hash_file, hash_json
+from ragraft.workspace import CHANGES, RENAMED, RETRIEVED, Chunks, Corpus, Exam, Folder, Index, hash_file, hash_json
 
 SAME_RATE = 0.05
 """Share of questions asked on two sides above which the set counts as templated: reported, not rejected."""
@@ -61,6 +63,15 @@ class Posed:
     """Ids of the documents given with it, or named by its metadata when it stands nowhere else."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The exam that this one goes on from, with the documents that it was of."""
+
+    corpus: Corpus
+    index: Index
+    exam: Exam
+
+
 def examine(
     corpus: Corpus,
     index: Index,
@@ -71,23 +82,29 @@ def examine(
     retriever: Ranker,
     users: Retriever | None,
     out: Folder,
+    earlier: Earlier | None = None,
 ) -> Exam:
     """Place every question on a side and measure retrieval on three of them.
 
     `retriever` is ragraft's own index, `users` the user's system: that one is asked here, once, for all questions.
+    Where there is an `earlier` exam, its questions keep their sides, and those whose answers stand no more are retired.
     Raises InputError when a line of a questions file is broken, when most questions have no evidence in the corpus,
     when the train or the exam side is empty, and when no question gets a passage.
     """
     asked, warnings = read_all(questions)
     documents, chunks = list(corpus.documents()), index.chunks()
-    places = Places(documents, chunks, corpus.same())
+    renewed = _renew(earlier, asked, documents, chunks) if earlier else _Renewed()
+    asked = [row for row in asked if row[0].id not in renewed.gone]
+    places = Places(documents, chunks, {**renewed.names, **corpus.same()})
     posed, lost = _locate(asked, places)
     faults = [(row.question.id, fault) for row in posed for fault in row.evidence.faults]
-    placed, notes = _place(posed, documents, chunks, settings)
+    placed, notes = _place(posed, documents, chunks, settings, fixed=renewed.sides)
     placed, same, duplicates = _drop_same(placed, posed)
     _refuse_empty(placed, questions, settings)
     known = known_documents(placed, {row.question.id: row.evidence.documents for row in posed})
     warnings += evidence_warnings(placed, lost, faults) + notes + same_warnings(duplicates)
+    if renewed.gone:
+        warnings.append(f"{count(renewed.gone, 'question')} of the exam before retired ({some(sorted(renewed.gone))})")
     wanted = _sides(questions, settings)
     warnings += size_warnings(placed, wanted) + learning_warnings(wanted) + known_warnings(known)
     found, unknown = _retrieve(placed, posed, documents, places, retrieve=retrieve, users=users, settings=settings)
@@ -100,7 +117,7 @@ def examine(
         kept = ({"question_id": name, "passages": [to_json(one) for one in row]} for name, row in found.items())
         out.write_jsonl(RETRIEVED, kept)
     out.write_jsonl("questions.jsonl", map(to_json, placed))
-    out.write_jsonl("rejected.jsonl", map(to_json, lost + same))
+    out.write_jsonl("rejected.jsonl", map(to_json, [*renewed.renewal.retired, *lost, *same]))
     out.write_jsonl("duplicates.jsonl", duplicates)
     out.write_jsonl("faults.jsonl", ({"question_id": name, "fault": fault} for name, fault in faults))
     out.write_json("retrieval.json", {"depths": _depths(settings), "rows": rows})
@@ -112,8 +129,45 @@ def examine(
         figures[f"without a passage from {retrieve.retriever}"] = sum(not row for row in found.values())
     if made["exam"]["made"]:
         figures["label"] = making_sentence(made["exam"])
+    if earlier:
+        figures |= _write_changes(renewed, placed, out)
     out.write_json("summary.json", summary(placed, lost + same) | {"warnings": len(warnings)} | figures)
     return Exam(out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewed:
+    """What an earlier exam leaves to this one; nothing without one."""
+
+    renewal: Renewal = field(default_factory=lambda: Renewal({}, ()))
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Ids of documents as questions know them → as they are called now."""
+
+    @property
+    def gone(self) -> set[str]:
+        return {row.id for row in self.renewal.retired}
+
+
+def _renew(
+    earlier: Earlier, asked: Sequence[tuple[Question, bool]], documents: Sequence[Document], chunks: Chunks
+) -> _Renewed:
+    placed = earlier.exam.questions()
+    now = state_of(documents, chunks, earlier.corpus.documents())
+    names = {old: now.renamed.get(name, name) for old, name in earlier.exam.renamed().items()} | dict(now.renamed)
+    before = earlier.index.chunks().by_id()
+    renewal = renew(placed, [question for question, _ in asked], before, now)
+    return _Renewed(renewal, {one.id: one.side for one in placed}, names)
+
+
+def _write_changes(renewed: _Renewed, placed: Sequence[ExamQuestion], out: Folder) -> dict[str, int]:
+    """Keep what became of the questions; returns the counts of the exam's own."""
+    rows = renewed.renewal.renewed
+    out.write_jsonl(CHANGES, (to_json(rows[one.id]) for one in placed))
+    out.write_json(RENAMED, dict(renewed.names))
+    parts = Counter(rows[one.id].part for one in placed if one.side == "exam")
+    retired = sum(renewed.sides[row.id] == "exam" for row in renewed.renewal.retired)
+    return {**{f"exam {part}": parts[part] for part in PARTS}, "exam retired": retired}
 
 
 def fingerprint_questions(questions: Path | QuestionFiles) -> str:
@@ -231,12 +285,21 @@ def _retrieve(
 
 
 def _place(
-    posed: Sequence[Posed], documents: Sequence[Document], chunks: Sequence[Chunk], settings: ExamineConfig
+    posed: Sequence[Posed],
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    settings: ExamineConfig,
+    *,
+    fixed: Mapping[str, Side],
 ) -> tuple[list[ExamQuestion], list[str]]:
-    """Every question on its side; the exam's own file is clustered by itself, so that it ties no lessons together."""
+    """Every question on its side; the exam's own file is clustered by itself, so that it ties no lessons together.
+
+    Of the `fixed` sides none makes a lessons file's question the exam's: which file it is in was the user's to say.
+    """
     shares: dict[Side, float] = {side: getattr(settings.shares, side) for side in SIDES}
     if any(row.exam_only for row in posed):
         shares = lesson_shares(shares)
+        fixed = {name: side for name, side in fixed.items() if side != "exam"}
     largest = 1 - max(share for side, share in shares.items() if side != "train")
     clusters: dict[str, str] = {}
     sides: dict[str, Side] = {}
@@ -250,9 +313,8 @@ def _place(
         made = make_clusters(asked, documents, chunks, largest=largest)
         answerable = {row.question.id for row in part if row.question.answerable}
         clusters |= made.of
-        sides |= (
-            dict.fromkeys(made.of, "exam") if exam_only else cut_sides(made.of, answerable, shares, seed=settings.seed)
-        )
+        cut = cut_sides(made.of, answerable, shares, seed=settings.seed, fixed=fixed)
+        sides |= dict.fromkeys(made.of, "exam") if exam_only else cut
         warnings += [warning for warning in made.warnings if warning not in warnings]
     placed = [
         ExamQuestion(

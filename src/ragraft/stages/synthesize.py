@@ -6,7 +6,7 @@ A folder a method of the chain. Knows settings and the table of methods; knows n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from ragraft.records import ExamQuestion, Lesson, Rejected, Side, lesson_to_row,
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, step_folder
 
 UNANSWERABLE = "over synthesize.max_unanswerable"
+NOT_REPLAYED = "nothing of it changed, and it is not among those replayed (refresh.replay)"
 SUMMED = ("lessons", "validation lessons", "tokens")
 
 
@@ -57,11 +58,13 @@ def synthesize(
     teacher: Teacher | None = None,
     out: Folder,
     made: Sequence[ExamQuestion] = (),
+    only: Collection[str] | None = None,
 ) -> Lessons:
     """Lessons of the train side, and of the validation side for the validation loss, by each of `methods` in order.
 
     `methods` holds the section of the YAML that is a method's own, where it has one; `base` is the model that some ask,
     `teacher` who writes reasonings, and `made` are the questions that a machine made for lessons, on their sides.
+    `only` these questions of the train side are learned from, where a refresh leaves others out.
     """
     materials = Materials(
         chunks=index.passages(),
@@ -75,7 +78,7 @@ def synthesize(
         teacher=teacher,
         own={name: section.model_dump() for name, section in methods.items() if section is not None},
     )
-    sides = _Sides(exam, settings, made, materials)
+    sides = _Sides(exam, settings, made, materials, only=only)
     asked = probe_size(settings.probe, grounded_only=prompt.grounded_only, methods=methods)
     knowledge = _probe(sides, materials, settings, sample=asked) if asked else Knowledge()
     if asked:
@@ -124,7 +127,13 @@ class _Sides:
     """The questions that lessons are made from, and those left out."""
 
     def __init__(
-        self, exam: Exam, settings: SynthesizeConfig, made: Sequence[ExamQuestion], materials: Materials
+        self,
+        exam: Exam,
+        settings: SynthesizeConfig,
+        made: Sequence[ExamQuestion],
+        materials: Materials,
+        *,
+        only: Collection[str] | None,
     ) -> None:
         self.copies, self._settings, self._materials = settings.copies, settings, materials
         self.left_out: list[Rejected] = []
@@ -134,8 +143,16 @@ class _Sides:
         written: dict[Side, list[ExamQuestion]] = {
             side: [one for one in made if one.side == side] for side in ("train", "validation")
         }
-        self.train = self._take(given if used else (), "max_questions", beside=written["train"])
+        asked, beside = (self._only(only, rows) for rows in (given if used else (), written["train"]))
+        self.train = self._take(asked, "max_questions", beside=beside)
         self.validation = self._take([*exam.questions("validation"), *written["validation"]], "max_validation")
+
+    def _only(self, only: Collection[str] | None, questions: Sequence[ExamQuestion]) -> Sequence[ExamQuestion]:
+        """Those of a refresh's lessons."""
+        if only is None:
+            return questions
+        self._leave_out([one for one in questions if one.id not in only], NOT_REPLAYED)
+        return [one for one in questions if one.id in only]
 
     def _take(
         self,

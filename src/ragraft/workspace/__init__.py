@@ -2,10 +2,14 @@
 
 from ragraft.workspace.artifacts import (
     CALIBRATION,
+    CHANGES,
     DIAGNOSIS,
     FORGETTING,
     LINT,
+    REFRESH,
+    RENAMED,
     RETRIEVED,
+    SERVICE,
     THRESHOLD,
     TIMING,
     Artifact,
@@ -20,20 +24,26 @@ from ragraft.workspace.artifacts import (
     MadeQuestions,
     Report,
     Scorecard,
+    Succession,
     step_folder,
 )
 from ragraft.workspace.chunks import Chunks
 from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, write_atomically
 from ragraft.workspace.registry import Registry
 from ragraft.workspace.run import Run, Stood
+from ragraft.workspace.since import Since, read_since, write_since
 from ragraft.workspace.traffic import TrafficLog, count_traffic, read_back, read_traffic
 
 __all__ = [
     "CALIBRATION",
+    "CHANGES",
     "DIAGNOSIS",
     "FORGETTING",
     "LINT",
+    "REFRESH",
+    "RENAMED",
     "RETRIEVED",
+    "SERVICE",
     "THRESHOLD",
     "TIMING",
     "Artifact",
@@ -53,13 +63,17 @@ __all__ = [
     "Report",
     "Run",
     "Scorecard",
+    "Since",
     "Stood",
+    "Succession",
     "TrafficLog",
     "count_traffic",
     "hash_file",
     "hash_json",
     "read_back",
+    "read_since",
     "read_traffic",
     "step_folder",
     "write_atomically",
+    "write_since",
 ]

@@ -31,6 +31,7 @@ from ragraft.workspace.chunks import CHUNK_SCHEMA, Chunks
 from ragraft.workspace.folder import Folder
 
 RETRIEVED = "retrieved.jsonl"
+CHANGES, RENAMED = "changes.jsonl", "renamed.json"
 FORGETTING = "forgetting.json"
 THRESHOLD = "threshold.json"
 TIMING = "timing.json"
@@ -39,6 +40,7 @@ LINT = "lint.json"
 DIAGNOSIS = "diagnosis.json"
 CALIBRATION = "calibration.json"
 CHUNKS = "chunks.parquet"
+SERVICE, REFRESH = "service.jsonl", "refresh.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Index(Artifact):
 class Exam(Artifact):
     """30-exam: questions.jsonl (placed), rejected.jsonl, duplicates.jsonl, faults.jsonl, retrieval.json, facts.json.
 
-    With the user's own retriever also retrieved.jsonl.
+    With the user's own retriever also retrieved.jsonl; a refreshed one also changes.jsonl and renamed.json.
     """
 
     def questions(self, side: Side | None = None) -> list[ExamQuestion]:
@@ -130,6 +132,17 @@ class Exam(Artifact):
     def retrieved(self) -> dict[str, list[Passage]]:
         """Question id → passages of the user's own retriever, best first; nothing where ragraft's index retrieves."""
         return _retrieved(self.folder)
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """Of a refreshed exam: question id → what became of it since the one before; nothing in any other."""
+        if not self.folder.has(CHANGES):
+            return {}
+        return {row["id"]: row for row in self.folder.read_jsonl(CHANGES)}
+
+    def renamed(self) -> dict[str, str]:
+        """Of a refreshed exam: ids of documents as questions know them → as they are called now."""
+        found: dict[str, str] = self.folder.read_json(RENAMED) if self.folder.has(RENAMED) else {}
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +284,7 @@ class Scorecard(Artifact):
     asked for."""
 
     def answers(self) -> Iterator[Answer]:
-        tuples = {"citations", "quotes", "passages"}
-        for row in self.folder.read_jsonl("answers.jsonl"):
-            values: dict[str, Any] = {key: tuple(value) if key in tuples else value for key, value in row.items()}
-            yield Answer(**values)
+        return map(answer_from_json, self.folder.read_jsonl("answers.jsonl"))
 
     def card(self) -> dict[str, Any]:
         found: dict[str, Any] = self.folder.read_json("scorecard.json")
@@ -283,6 +293,19 @@ class Scorecard(Artifact):
     def abstain_above(self) -> float | None:
         """Where the tuned model abstains, as the validation side chose; None where nothing was to be chosen."""
         return self.folder.read_json(THRESHOLD)["above"] if self.folder.has(THRESHOLD) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Succession(Artifact):
+    """96-refresh: service.jsonl, the exam as the model in service answers it; refresh.json, how the new one does beside
+    it and what came of that."""
+
+    def service(self) -> list[Answer]:
+        return list(map(answer_from_json, self.folder.read_jsonl(SERVICE)))
+
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json(REFRESH)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +334,12 @@ def exam_question_from_json(row: dict[str, Any]) -> ExamQuestion:
         row["located"],
         tuple(tuple(part) for part in row["parts"]),
     )
+
+
+def answer_from_json(row: dict[str, Any]) -> Answer:
+    tuples = {"citations", "quotes", "passages"}
+    values: dict[str, Any] = {key: tuple(value) if key in tuples else value for key, value in row.items()}
+    return Answer(**values)
 
 
 def lesson_from_json(row: dict[str, Any]) -> Lesson:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ragraft.errors import WorkspaceError
@@ -17,6 +19,8 @@ SINCE = "since.json"
 class Since:
     """The model that was in service when a refresh began, and the documents that it brings a new model up to."""
 
+    runs: Path
+    """The folder of all runs; not kept."""
     home: str
     """The run that is synced and served, whose index this one follows."""
     run: str
@@ -28,13 +32,13 @@ class Since:
     now: Mapping[str, str]
     """Fingerprints of the corpus and the index that this run is of."""
 
-    def folder(self, run: Run, place: Place, stage: str) -> Folder:
+    def folder(self, place: Place, stage: str) -> Folder:
         """A result of before; raises WorkspaceError where nobody has it any more."""
-        found = Run(run.runs, self.run).find(place, self.before[stage])
+        found = Run(self.runs, self.run).find(place, self.before[stage])
         if found is None:
             raise WorkspaceError(
-                f"{run.path} goes on from the {stage} results {self.before[stage][:12]} of {run.runs / self.run}, and "
-                "they are gone. Run: ragraft run --from ingest"
+                f"The {stage} results {self.before[stage][:12]} of {self.runs / self.run} are gone, and a refresh goes "
+                "on from them; take them back, or begin anew: ragraft run --from ingest"
             )
         return found[0]
 
@@ -45,12 +49,14 @@ def read_since(run: Run) -> Since | None:
     if not folder.has(SINCE):
         return None
     try:
-        found: dict[str, Any] = folder.read_json(SINCE)
-        return Since(**found)
-    except TypeError as error:
-        raise folder.damaged(SINCE, error) from None
+        found: dict[str, Any] = json.loads(folder.file(SINCE).read_text("utf-8"))
+        return Since(run.runs, **found)
+    except (ValueError, TypeError):
+        raise WorkspaceError(f"{folder.file(SINCE)} is damaged; remove {run.path}, and run: ragraft refresh") from None
 
 
 def write_since(run: Run, since: Since) -> None:
     """Say what this run goes on from."""
-    Folder(run.path).write_json(SINCE, asdict(since))
+    data = asdict(since)
+    del data["runs"]
+    Folder(run.path).write_json(SINCE, data)

@@ -86,3 +86,32 @@ def test_lessons_share_what_the_exam_leaves() -> None:
     assert shares["exam"] == 0
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["train"] / shares["validation"] == pytest.approx(6.5)
+
+
+FIXED = st.lists(st.sampled_from([None, *SIDES]), min_size=1, max_size=60)
+
+
+@given(SIZES, FIXED, st.integers(0, 9))
+def test_sides_from_before_stay_and_others_of_their_clusters_join_them(
+    sizes: list[int], kept: list[Side | None], seed: int
+) -> None:
+    clusters = questions(sizes)
+    fixed = {name: side for name, side in zip(clusters, kept, strict=False) if side is not None}
+    sides = cut_sides(clusters, clusters.keys(), SHARES, seed=seed, fixed=fixed)
+    assert sides.keys() == clusters.keys()
+    assert {name: sides[name] for name in fixed} == fixed
+    apart = ("exam", "calibration", "validation", "train")
+    for name, side in sides.items():
+        before = [fixed[other] for other in fixed if clusters[other] == clusters[name]]
+        if before and name not in fixed:
+            assert side == min(before, key=apart.index)
+
+
+def test_new_questions_fill_up_what_is_missing() -> None:
+    clusters = questions([1] * 100)
+    fixed: dict[str, Side] = dict.fromkeys(list(clusters)[:80], "train")
+    counts = Counter(cut_sides(clusters, clusters.keys(), SHARES, seed=0, fixed=fixed).values())
+    assert counts == {"train": 80, "exam": 15, "calibration": 5}
+    assert cut_sides(clusters, clusters.keys(), SHARES, seed=0, fixed={"unknown": "exam"}) == cut_sides(
+        clusters, clusters.keys(), SHARES, seed=0
+    )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ragraft.records import Chunk, ExamQuestion
+from ragraft.methods.upkeep.changes import compare_documents
+from ragraft.records import Chunk, Document, ExamQuestion
 
 Fate = Literal["kept", "changed", "gone"]
 """Changed: its document is still there, and says something else in that place."""
@@ -26,6 +27,17 @@ class Now:
     def text(self, document: str) -> str | None:
         """A document's words now, whatever its name is; None where it is gone."""
         return self.texts.get(self.renamed.get(document, document))
+
+
+def state_of(documents: Iterable[Document], chunks: Iterable[Chunk], before: Iterable[Document]) -> Now:
+    """The documents as they are, cut into these chunks, and which of those before bear another name."""
+    now = list(documents)
+    renamed = compare_documents(before, now).renamed
+    return Now(
+        {document.id: document.text for document in now},
+        frozenset(chunk.text for chunk in chunks),
+        {old: new for new, old in renamed.items()},
+    )
 
 
 def fate_of_chunk(chunk: Chunk | None, now: Now) -> Fate:
