@@ -6,17 +6,22 @@ RagraftError
 ├── WorkspaceError    runs/ on disk: missing, locked, half-written by somebody else
 ├── SourceError       a model or package that cannot be fetched or opened
 ├── BackendError      a backend that is missing, lacks an ability, or failed
-└── TrainingError     the training process stopped
+├── TrainingError     the training process stopped
+└── RefusedError      a model that did not pass the gate
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class RagraftError(Exception):
-    """Anything a user can cause; printed as one sentence, exit 1. Bugs are not of this tree."""
+    """Anything a user can cause; printed as one sentence. Bugs are not of this tree."""
+
+    code: ClassVar[int] = 1
+    """What the command line ends with."""
 
 
 class ConfigError(RagraftError):
@@ -41,6 +46,12 @@ class BackendError(RagraftError):
 
 class TrainingError(RagraftError):
     """The training process ended without a checkpoint."""
+
+
+class RefusedError(RagraftError):
+    """All went well, and the answer is no: the model has not shown what the gate asks for."""
+
+    code: ClassVar[int] = 4
 
 
 def or_meant(name: str, known: Iterable[str]) -> str:

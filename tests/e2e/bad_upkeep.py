@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.e2e.bad_input import Case, made, sets, version
+from tests.e2e.bad_input import Case, made, sets, version, writes
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ASK = ("ask", "Who keeps the lamp?", "--file", "FILE")
 SYNC = ("sync", "FILE")
 SIMULATE = ("watch", "FILE", "--simulate")
+REFRESH = ("refresh", "FILE")
+SINCE = '{"home": "lights", "run": "lights", "model": null, "before": {}, "now": {}}'
 
 
 def nothing(site: Site) -> None:
@@ -38,4 +40,16 @@ CASES = (
     ),
     Case("watching without a cost", sets(watch={"value": 1}), ("watch", "FILE")),
     Case("watching what nobody asks", sets(watch={"value": 1, "tuning": 5}), SIMULATE),
+    Case("refreshing before there is a tuned model", command=REFRESH),
+    Case(
+        "refreshing what is a refresh itself",
+        writes("runs/lights-refresh-1/since.json", SINCE),
+        (*REFRESH, "--run", "lights-refresh-1"),
+    ),
+    Case(
+        "a damaged since.json",
+        writes("runs/lights-refresh-1/since.json", "{}"),
+        (*REFRESH, "--run", "lights-refresh-1"),
+    ),
+    Case("a share that is replayed and is none", sets(refresh={"replay": 2}), REFRESH),
 )

@@ -30,12 +30,12 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run a command; what a user can cause is one sentence and exit 1, Ctrl-C is 130."""
+    """Run a command; what a user can cause is one sentence and exit 1, a refusal 4, Ctrl-C 130."""
     try:
         app(prog_name="ragraft")  # not the name of a module that runs us
     except RagraftError as error:
         print(f"ragraft: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer has made this of the KeyboardInterrupt
             print("ragraft: stopped; the same command goes on from here", file=sys.stderr)

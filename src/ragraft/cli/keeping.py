@@ -1,4 +1,4 @@
-"""Commands that keep a run current: sync, watch."""
+"""Commands that keep a run current: sync, watch, refresh."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import typer
 
 from ragraft.cli.app import YAML, File, Named, Set, app, opened
 from ragraft.cli.printing import print_event, print_table
+from ragraft.errors import RefusedError
 
+NOT_TODAY = 3
+"""What watch ends with where no refresh is due."""
 NAMED = 5
 """Documents of each kind that are named."""
 
@@ -19,6 +22,9 @@ def sync(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa
     from ragraft.pipeline import sync as sync_run
 
     found = sync_run(opened(file, set_, run_), print_event)
+    for gone in found.removed:
+        until = f", current until {gone.until:%Y-%m-%d}" if gone.until else ""
+        print(f"Removed {gone.stage} {gone.version}{until} ({gone.bytes / 1e6:.1f} MB): nothing needs it (sync.keep).")
     if not found.any:
         print(f"Nothing changed: index {found.after} is that of the documents as they are.")
         return
@@ -48,7 +54,7 @@ def watch(  # noqa: PLR0917 — options, not positions
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Say whether traffic is what it was, whether tuning again pays today, and when to look next."""
+    """Say what changed and whether tuning again pays today: exit 0 if it is time to refresh, else 3."""
     from ragraft.pipeline import simulate as simulate_worlds
     from ragraft.pipeline import watch as watch_run
 
@@ -60,3 +66,25 @@ def watch(  # noqa: PLR0917 — options, not positions
     for table in found.tables:
         print_table(table)
     print(f"Written: {found.folder.path / 'drift.json'}")
+    if not found.due:
+        raise typer.Exit(NOT_TODAY)
+
+
+@app.command()
+def refresh(
+    file: File = YAML,
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what would be done, and what it should cost.")] = False,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+) -> None:
+    """Tune again for the documents as they are, and put the new model into service if it passes the gate."""
+    from ragraft.pipeline import refresh as refresh_run
+
+    found = refresh_run(opened(file, set_, run_), print_event, dry=dry)
+    for table in found.tables:
+        print_table(table)
+    for note in found.notes:
+        print(note)
+    if found.refused:
+        raise RefusedError(found.says)
+    print(found.says)

@@ -10,7 +10,7 @@ import typer
 
 from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
 from ragraft.cli.printing import print_table
-from ragraft.errors import ConfigError, WorkspaceError
+from ragraft.errors import ConfigError, RefusedError
 
 
 @app.command()
@@ -29,7 +29,7 @@ def promote(  # noqa: PLR0917 — options, not positions
     found = promote_run(opened(file, set_, run_), force=(reason or "") if force else None)
     print_table(found.table)
     if found.refused:
-        raise WorkspaceError(
+        raise RefusedError(
             f"{found.model} is not put into service: {', '.join(found.failed)} not passed; the table says what to do, "
             'and --force --reason "…" does it all the same'
         )

@@ -24,7 +24,7 @@ from ragraft.config.sections import (
 from ragraft.config.serve import ServeConfig
 from ragraft.config.sweep import SweepConfig, load_sweep
 from ragraft.config.training import DpoConfig, MethodName, StepConfig, TrainConfig
-from ragraft.config.watch import WatchConfig
+from ragraft.config.watch import RefreshConfig, SyncConfig, WatchConfig
 from ragraft.config.whole import DEFAULT_EMBEDDER, DEFAULT_MODEL, Config, QuestionFiles, Questions, load_config
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "QuestionFiles",
     "QuestionSource",
     "Questions",
+    "RefreshConfig",
     "ReportConfig",
     "RetrieveConfig",
     "Section",
@@ -58,6 +59,7 @@ __all__ = [
     "Shares",
     "StepConfig",
     "SweepConfig",
+    "SyncConfig",
     "SynthesizeConfig",
     "TrainConfig",
     "WatchConfig",

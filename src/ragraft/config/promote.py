@@ -25,3 +25,6 @@ class PromoteConfig(Section):
     """Most that abstentions on unanswerable questions may have fallen, where the exam has any; null asks nothing."""
     over_refusal: Margin | None = None
     """Most that refusals of questions whose evidence was shown may have risen; the score counts each as 0 already."""
+    in_service: Margin | None = 0.03
+    """Most that the score may have fallen against the model in service where nothing changed; where something did, it
+    must not be lower. Asked where `ragraft refresh` compared the two; null asks nothing."""

@@ -1,10 +1,25 @@
-"""What staying current is worth: the settings of `ragraft watch`. Knows no method and no file."""
+"""Staying current: the settings of `ragraft sync`, `watch` and `refresh`. Knows no method and no file."""
 
 from __future__ import annotations
 
 from pydantic import Field, model_validator
 
 from ragraft.config.sections import Section
+
+
+class SyncConfig(Section):
+    keep: int | None = Field(None, ge=1)
+    """Newest versions of corpus and index that stay beside those that something needs; all when left out."""
+    days: int = Field(90, ge=0)
+    """Days that `ragraft ask --as-of` reaches back all the same: what was current within them stays."""
+
+
+class RefreshConfig(Section):
+    replay: float = Field(1.0, ge=0, le=1)
+    """Share of the untouched questions that are learned again, by cluster; the new model starts from the base, so of
+    the others it learns nothing."""
+    seed: int = 0
+    """Seed of those that are replayed."""
 
 
 class WatchConfig(Section):

@@ -29,7 +29,7 @@ from ragraft.config.sections import (
 )
 from ragraft.config.serve import ServeConfig
 from ragraft.config.training import StepChange, TrainConfig
-from ragraft.config.watch import WatchConfig
+from ragraft.config.watch import RefreshConfig, SyncConfig, WatchConfig
 from ragraft.errors import ConfigError, or_meant
 from ragraft.yaml_file import apply_override, flat_keys, legal_name, read_yaml, told
 
@@ -85,7 +85,9 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     promote: PromoteConfig = PromoteConfig()
     serve: ServeConfig = ServeConfig()
+    sync: SyncConfig = SyncConfig()
     watch: WatchConfig = WatchConfig()
+    refresh: RefreshConfig = RefreshConfig()
 
     def lesson_settings(self) -> dict[str, Section]:
         """The sections of the chain's methods that have one of their own, named like the method."""

@@ -5,7 +5,7 @@ Knows the scorecard, forgetting.json and graded answers; knows no folder and no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,10 @@ from ragraft.records import Answer, ExamQuestion, Interval
 
 CONTEXT = "retrieved"
 """What the system does in use."""
-TUNED, BASE = "tuned", "base"
+TUNED, BASE, SERVICE = "tuned", "base", "in service"
+UNCHANGED = "score where nothing changed, against the model in service"
+CHANGED = "score where something changed, against it"
+BESIDE = "compare it with the model that is in service now: ragraft refresh"
 ALONE = "where answers are to come from documents alone"
 NAMES = {"f1": "score", "em": "exact match", "f1_evidence_shown": "score where shown", "f1_all": "score, all questions"}
 
@@ -32,6 +35,7 @@ class Gate:
     formats: float | None
     abstention: float | None
     over_refusal: float | None
+    in_service: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Exam:
     questions: Sequence[ExamQuestion]
     resamples: int
     seed: int
+    service: Sequence[Answer] | None = None
+    """The same exam answered by the model in service; None where the two need not be compared."""
+    unchanged: Collection[str] = frozenset()
+    """Ids of the questions that are as they were when that one was made."""
 
     def difference(self, metric: str, context: str, rival: str | None) -> Figure | None:
         """Tuned minus rival, as the scorecard has it."""
@@ -62,6 +70,19 @@ class Exam:
             self.questions,
             context=CONTEXT,
             pair=pair,
+            resamples=self.resamples,
+            seed=self.seed,
+        )
+
+    def against_service(self, metric: str, only: Collection[str]) -> Figure | None:
+        """Tuned minus the model in service with retrieved passages, on these questions."""
+        rows = [row for row in (*self.answers, *(self.service or ())) if row.model in (TUNED, SERVICE)]
+        return paired(
+            metric,
+            [row for row in rows if row.question_id in only],
+            self.questions,
+            context=CONTEXT,
+            pair=(TUNED, SERVICE),
             resamples=self.resamples,
             seed=self.seed,
         )
@@ -96,7 +117,8 @@ class _Guard:
 def pass_gate(exam: Exam, gate: Gate) -> list[Check]:
     """Every condition that is asked; the model may go into service where all are passed."""
     rival = better_base(exam.card, CONTEXT, gate.metric)
-    return [_primary(exam, gate, rival), *(_guard(guard) for guard in _guards(exam, gate, rival))]
+    guards = [_guard(guard) for guard in _guards(exam, gate, rival)]
+    return [_primary(exam, gate, rival), *guards, *_where_changed(exam, gate)]
 
 
 def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
@@ -116,6 +138,20 @@ def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
     if gate.over_refusal is not None:
         figure = _turned(exam.paired("over_refusal", rival))
         yield _Guard("answers where evidence was shown", figure, gate.over_refusal, "over_refusal", examine)
+    if gate.in_service is not None and exam.service is not None:
+        figure = exam.against_service(gate.metric, exam.unchanged)
+        if figure is not None or not exam.service:
+            yield _Guard(UNCHANGED, figure, gate.in_service, "in_service", BESIDE)
+
+
+def _where_changed(exam: Exam, gate: Gate) -> list[Check]:
+    """Against the model in service where something changed: gains are too uneven there to rule out a small loss."""
+    if gate.in_service is None or not exam.service:
+        return []
+    figure = exam.against_service(gate.metric, {one.id for one in exam.questions} - set(exam.unchanged))
+    if figure is None:
+        return []
+    return [Check(CHANGED, figure, "not below 0", figure["value"] >= 0, "the news is not learned: train otherwise")]
 
 
 def gate_table(checks: Sequence[Check], rival: str | None) -> Table:

@@ -120,9 +120,8 @@ def _quote_span(question: Question, text: str, quote_words: int) -> tuple[int, i
     given = [span for quote in question.evidence for span in places(quote, text)]
     holding = [span for span in given if any(span[0] <= a and b <= span[1] for a, b in answers)] or given
     if not holding and answers:
-        holding = [
-            span for span in sentence_units(text) if any(span[0] <= a and b <= span[1] for a, b in answers)
-        ] or answers
+        sentences = sentence_units(text)
+        holding = [span for span in sentences if any(span[0] <= a and b <= span[1] for a, b in answers)] or answers
     marked = _said_at_length(question, text)
     holding = [span for span in holding if any(span[0] < b and a < span[1] for a, b in marked)] or holding or marked
     if not holding:

@@ -32,11 +32,13 @@ from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_story, rollback
 from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
+from ragraft.pipeline.refreshing import Refreshed, refresh
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.routing import DEFAULT
 from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.serving import TRAFFIC, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
+from ragraft.pipeline.standing import Standing, standing
 from ragraft.pipeline.sweep import Swept, sweep
 from ragraft.pipeline.syncing import Synced, sync
 from ragraft.pipeline.table import ROWS, STAGES, TABLE
@@ -69,6 +71,7 @@ __all__ = [
     "Prepared",
     "Promotion",
     "Proposed",
+    "Refreshed",
     "Retrieval",
     "Review",
     "Rows",
@@ -77,6 +80,7 @@ __all__ = [
     "Session",
     "Shown",
     "StageSeen",
+    "Standing",
     "Swept",
     "Synced",
     "Table",
@@ -108,6 +112,7 @@ __all__ = [
     "promote",
     "propose_questions",
     "question_texts",
+    "refresh",
     "registry_of",
     "registry_story",
     "report_page",
@@ -117,6 +122,7 @@ __all__ = [
     "show",
     "shown_passages",
     "simulate",
+    "standing",
     "sweep",
     "sync",
     "traffic",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ragraft.config import QuestionFiles
 from ragraft.methods.reasoning import BATCH, Teacher
+from ragraft.methods.upkeep.renewal import choose_lessons
 from ragraft.pipeline.backends import ENDPOINT
 from ragraft.pipeline.checks import check_askable
 from ragraft.pipeline.general import asks_base, read_general, teacher_model
@@ -16,13 +17,13 @@ from ragraft.pipeline.wiring import At, builder, finder
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, MadeQuestions
 
 
-def write_lessons(at: At, out: Folder) -> Lessons:
-    """The synthesize stage, with all that this config gives it."""
+def write_lessons(at: At, out: Folder, *, before: Index | None = None) -> Lessons:
+    """The synthesize stage, with all that this config gives it; `before` is the index that a refresh goes on from."""
     from ragraft.stages.synthesize import Finders, synthesize
 
     exam, prompts, config = Exam(at.made["examine"]), builder(at), at.config
     check_askable(exam, prompts)
-    made = _made_questions(at, out)
+    made = _made_questions(at, out, before)
     passages = made.retrieved()
     written = synthesize(
         Corpus(at.made["ingest"]),
@@ -39,9 +40,27 @@ def write_lessons(at: At, out: Folder) -> Lessons:
         teacher=_teacher(at),
         out=out,
         made=made.questions(),
+        only=_relearned(at, made, before) if before else None,
     )
     at.backends.close_models()  # training is a process of its own, and needs the memory
     return written
+
+
+def _relearned(at: At, made: MadeQuestions, before: Index) -> set[str]:
+    """The questions that a refresh learns from: those that the change touches, and a share of the others."""
+    exam, settings, refresh = Exam(at.made["examine"]), at.config.synthesize, at.config.refresh
+    known = {chunk.text for chunk in before.chunks()}
+    chunks = Index(at.made["index"]).chunks().by_id()
+    fresh = {name for name, row in exam.changes().items() if row["fresh"]}
+    fresh |= {one.id for one in made.questions() if any(chunks[chunk].text not in known for chunk in one.oracle)}
+    given = exam.questions("train") if "given" in settings.questions else []
+    return choose_lessons(
+        [*given, *made.questions("train")],
+        fresh,
+        share=refresh.replay,
+        most=settings.max_questions,
+        seed=refresh.seed,
+    )
 
 
 def _teacher(at: At) -> Teacher | None:
@@ -67,12 +86,12 @@ def teacher_identity(at: At) -> str | None:
     return None if model is None else at.backends.writer_identity(model)
 
 
-def _made_questions(at: At, out: Folder) -> MadeQuestions:
+def _made_questions(at: At, out: Folder, before: Index | None) -> MadeQuestions:
     """The questions that a machine makes for lessons; none where all are given."""
     if at.config.synthesize.made:
         from ragraft.pipeline.making import make_questions
 
-        return make_questions(at, out.folder("made"))
+        return make_questions(at, out.folder("made"), before=before)
     return MadeQuestions(Folder(out.file("made")))
 
 

@@ -78,20 +78,24 @@ class _Tally:
     untried: int = 0
 
 
-def make_questions(at: At, out: Folder) -> MadeQuestions:
-    """The made questions of train and, where none is given, validation side; raises InputError where none passes."""
+def make_questions(at: At, out: Folder, *, before: Index | None = None) -> MadeQuestions:
+    """The made questions of train and, where none is given, validation side; raises InputError where none passes.
+
+    Where a refresh goes on from the index `before`, chunks of words that stood in none of its chunks come first.
+    """
     made = MadeQuestions(out)
     if out.has("counts.json"):  # written last, by a stage that was killed later on
         return made
-    _Workshop(at, out).make()
+    _Workshop(at, out, before).make()
     return made
 
 
 class _Workshop:
     """What all questions are made with."""
 
-    def __init__(self, at: At, out: Folder) -> None:
+    def __init__(self, at: At, out: Folder, before: Index | None) -> None:
         self._at, self._out = at, out
+        self._known = {chunk.text for chunk in before.chunks()} if before else set()
         self._settings = at.config.synthesize
         self._chunks: Sequence[Chunk] = Index(at.made["index"]).chunks()
         self._by_id: Mapping[str, Chunk] = Index(at.made["index"]).chunks().by_id()
@@ -117,9 +121,10 @@ class _Workshop:
         for side, wanted in self._wanted().items():
             chunks = [chunk for chunk in self._chunks if sides.sides.get(chunk.id) == side]
             for name in self._settings.made:
-                missing = wanted - sum(one.side == side for one in tally.questions)
-                if missing > 0:
-                    self._fill(tally, name, chunks, side=side, wanted=missing, clusters=sides.clusters)
+                for part in self._fresh_first(chunks):
+                    missing = wanted - sum(one.side == side for one in tally.questions)
+                    if missing > 0:
+                        self._fill(tally, name, part, side=side, wanted=missing, clusters=sides.clusters)
         self._out.write_jsonl("rejected.jsonl", map(rejected_row, tally.turned))
         if not any(one.side == "train" for one in tally.questions) and not self._given:
             raise InputError(self._nothing(tally))
@@ -127,6 +132,12 @@ class _Workshop:
         if self._at.config.retrieve.retriever not in (None, CONTEXTS):
             self._out.write_jsonl("retrieved.jsonl", self._passages(tally.questions))
         self._out.write_json("counts.json", self._counts(tally, sides))
+
+    def _fresh_first(self, chunks: Sequence[Chunk]) -> list[Sequence[Chunk]]:
+        """All chunks together, or those of new words apart from the others."""
+        fresh = [chunk for chunk in chunks if chunk.text not in self._known]
+        known = [chunk for chunk in chunks if chunk.text in self._known]
+        return [part for part in (fresh, known) if part]
 
     def _asked_retriever(self) -> Retriever:
         """The one that serves the model: ragraft's index, or the user's system, whose answers are kept."""

@@ -14,8 +14,9 @@ from ragraft.methods.gate import Check, Exam, Gate, gate_table, pass_gate
 from ragraft.methods.report_table import Table
 from ragraft.methods.scorecard import better_base
 from ragraft.pipeline.runner import Session
+from ragraft.pipeline.succession import read_succession
 from ragraft.pipeline.table import ROWS
-from ragraft.records import to_json
+from ragraft.records import Answer, to_json
 from ragraft.workspace import (
     FORGETTING,
     Checkpoint,
@@ -26,6 +27,7 @@ from ragraft.workspace import (
     Scorecard,
     hash_file,
     hash_json,
+    read_since,
 )
 from ragraft.workspace import Exam as ExamFolder
 from ragraft.workspace.registry import FORCED, LOG, PROMOTED, REFUSED, ROLLED_BACK, State, Writer
@@ -148,6 +150,7 @@ def _examined(session: Session) -> _Examined:
     if exam is None:
         raise WorkspaceError(f"The exam that {run.path} was scored with is gone. Run: ragraft run")
     card = Scorecard(scores)
+    own = ExamFolder(exam[0])
     return _Examined(
         Checkpoint(train),
         trained,
@@ -156,11 +159,29 @@ def _examined(session: Session) -> _Examined:
             card=card.card(),
             forgetting=scores.read_json(FORGETTING) if scores.has(FORGETTING) else {},
             answers=list(card.answers()),
-            questions=ExamFolder(exam[0]).questions("exam"),
+            questions=own.questions("exam"),
             resamples=config.evaluate.resamples,
             seed=config.evaluate.seed,
+            service=_service(session, scored),
+            unchanged={name for name, row in own.changes().items() if row["part"] == "unchanged"},
         ),
     )
+
+
+def _service(session: Session, scored: Manifest) -> list[Answer] | None:
+    """What the model in service answers to the same exam; None where no refresh has anything to be compared with.
+
+    Nothing where another model is in service than the one that was compared, or the scores are newer.
+    """
+    since, compared = read_since(session.run), read_succession(session.run)
+    if since is None:
+        return None
+    registry = registry_of(session)
+    current = registry.state().current
+    same = current is None or registry.facts(current)["train"] == since.before["train"]
+    if not same or compared is None or compared.data()["evaluate"] != scored.fingerprint:
+        return []
+    return compared.service()
 
 
 def _gate(settings: PromoteConfig) -> Gate:

@@ -20,7 +20,7 @@ from ragraft.pipeline.checks import check_stage_inputs
 from ragraft.pipeline.estimates import Foresight
 from ragraft.pipeline.table import ROWS, TABLE, Stage
 from ragraft.pipeline.wiring import At
-from ragraft.workspace import Folder, Manifest, Run, hash_json
+from ragraft.workspace import Folder, Manifest, Run, hash_json, read_since
 
 State = Literal["unchanged", "outdated", "taught", "taken", "begun", "resumed", "done", "to take", "to run"]
 SYNCED = "sync"
@@ -60,7 +60,7 @@ class Session:
         if made is None:
             current = {stage.name: self.run.current(stage.place) for stage in TABLE}
             made = {name: folder for name, folder in current.items() if folder is not None}
-        return At(self.config, self.backends, made)
+        return At(self.config, self.backends, made, since=read_since(self.run))
 
 
 def open_session(file: Path, overrides: Sequence[str] = (), run: str | None = None) -> Session:
@@ -92,7 +92,8 @@ def run_table(
         for stage in TABLE[: list(ROWS).index(brought[-1]) + 1]:
             if stage.name in kept:
                 made[stage.name] = kept[stage.name]
-                tell(Event(stage.name, "taught", folder=made[stage.name].path))
+                newest = session.run.current(stage.place) == kept[stage.name]
+                tell(Event(stage.name, "unchanged" if newest else "taught", folder=made[stage.name].path))
                 continue
             if stage.name not in brought:
                 made |= _beside(stage, session.at(made), session.run, tell)
@@ -110,9 +111,14 @@ def taught(session: Session) -> dict[str, Folder]:
     """Corpus and index that the tuned model learned from, where `ragraft sync` has put newer ones in their place.
 
     Facts that changed are answered from the newer index; they are no reason to tune again. Nothing where the model is
-    of the current ones, or where these settings would make another index.
+    of the current ones, or where these settings would make another index. A refreshed run keeps those that it is of.
     """
     run, index = session.run, ROWS["index"].place
+    since = read_since(run)
+    if since is not None:
+        own = {name: run.pinned(ROWS[name].place, mark[:12]) for name, mark in since.now.items()}
+        if all(one.manifest() for one in own.values()) and not made_otherwise(session, "index", own["index"]):
+            return own
     stood = run.history(index)
     lessons, checkpoint = (run.current(ROWS[name].place) for name in ("synthesize", "train"))
     if not stood or lessons is None or checkpoint is None or stood[-1].note.get("by") != SYNCED:
@@ -137,14 +143,14 @@ def _beside(stage: Stage, at: At, run: Run, tell: Tell) -> dict[str, Folder]:
     folder = run.current(stage.place)
     if folder is None or any(name not in at.made for name in stage.needs):
         return {}
-    true = _fingerprint(stage, at, _inputs(stage, at)) == _fingerprint_of(folder)
+    true = _fingerprint(stage, at, _inputs(stage, at)) == fingerprint_of(folder)
     tell(Event(stage.name, "unchanged" if true else "outdated", folder=folder.path))
     return {stage.name: folder} if true else {}
 
 
 def _inputs(stage: Stage, at: At) -> dict[str, str]:
     names = [*stage.needs, *(name for name in stage.also if name in at.made)]
-    return {name: _fingerprint_of(at.made[name]) for name in names}
+    return {name: fingerprint_of(at.made[name]) for name in names}
 
 
 def bring(
@@ -158,7 +164,7 @@ def bring(
     fingerprint = _fingerprint(stage, at, inputs)
     if not forced:
         used = run.current(stage.place)
-        if used and _fingerprint_of(used) == fingerprint:
+        if used and fingerprint_of(used) == fingerprint:
             tell(Event(stage.name, "unchanged", folder=used.path))
             return used
         place = stage.place
@@ -232,7 +238,8 @@ def _fingerprint(stage: Stage, at: At, inputs: dict[str, str]) -> str:
     )
 
 
-def _fingerprint_of(folder: Folder) -> str:
+def fingerprint_of(folder: Folder) -> str:
+    """The fingerprint of finished results."""
     manifest = folder.manifest()
     if manifest is None:
         raise WorkspaceError(f"{folder.path} lost its manifest while in use; run again")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ragraft.disk import disk_faults_told
 from ragraft.errors import WorkspaceError
 from ragraft.pipeline.checks import check_stage_inputs
+from ragraft.pipeline.pruning import Removed, prune
 from ragraft.pipeline.runner import SYNCED, Session, Tell, bring, changed_keys, changes_told, made_otherwise
 from ragraft.pipeline.table import ROWS
 from ragraft.workspace import Corpus, Folder, Index, hash_json
@@ -33,6 +34,8 @@ class Synced:
     chunks: int
     fresh: int
     """Chunks whose words stood in no chunk before."""
+    removed: tuple[Removed, ...] = ()
+    """Older versions that `sync.keep` let go."""
 
     @property
     def any(self) -> bool:
@@ -60,11 +63,13 @@ def sync(session: Session, tell: Tell) -> Synced:
         # The index first: it is what answers, and its history tells the next run that this was a sync.
         for name in reversed(STAGES):
             run.switch(ROWS[name].place, made[name], by=SYNCED, ingest=ingest, **changes.counts())
-    old, new = (Index(folders["index"]) for folders in (before, made))
-    chunks = new.chunks()
-    known = set() if old == new else {(chunk.title, chunk.text) for chunk in old.chunks()}
-    fresh = 0 if old == new else sum((chunk.title, chunk.text) not in known for chunk in chunks)
-    return Synced(changes, old.path.name, new.path.name, len(chunks), fresh)
+        old, new = (Index(folders["index"]) for folders in (before, made))
+        chunks = new.chunks()
+        known = set() if old == new else {(chunk.title, chunk.text) for chunk in old.chunks()}
+        fresh = 0 if old == new else sum((chunk.title, chunk.text) not in known for chunk in chunks)
+        settings = session.config.sync
+        removed = () if settings.keep is None else tuple(prune(session, keep=settings.keep, days=settings.days))
+    return Synced(changes, old.path.name, new.path.name, len(chunks), fresh, removed)
 
 
 def _before(session: Session) -> dict[str, Folder]:

@@ -101,16 +101,28 @@ def _examine(at: At, out: Folder) -> object:
         retriever=retriever(at),
         users=users,
         out=out,
+        earlier=_earlier(at),
     )
     if users:
         users.clear()
     return made
 
 
-def _questions(at: At) -> str:
+def _earlier(at: At) -> Any:
+    """The exam that a refreshed run goes on from; None in any other."""
+    from ragraft.stages.examine import Earlier
+
+    if at.since is None:
+        return None
+    corpus, index, exam = (at.since.folder(ROWS[name].place, name) for name in ("ingest", "index", "examine"))
+    return Earlier(Corpus(corpus), Index(index), Exam(exam))
+
+
+def _questions(at: At) -> Any:
     from ragraft.stages.examine import fingerprint_questions
 
-    return fingerprint_questions(questions_of(at.config))
+    digest = fingerprint_questions(questions_of(at.config))
+    return digest if at.since is None else [digest, at.since.before["examine"]]
 
 
 def questions_of(config: Config) -> Path | QuestionFiles:
@@ -126,13 +138,15 @@ def questions_of(config: Config) -> Path | QuestionFiles:
 def _synthesize(at: At, out: Folder) -> object:
     from ragraft.pipeline.lessons import write_lessons
 
-    return write_lessons(at, out)
+    before = at.since.folder(ROWS["index"].place, "index") if at.since else None
+    return write_lessons(at, out, before=Index(before) if before else None)
 
 
 def _lesson_identity(at: At) -> list[Any]:
     from ragraft.pipeline.lessons import question_identity, teacher_identity
 
-    return [_retrieved(at), question_identity(at), teacher_identity(at), general_identity(at.config)]
+    found = [_retrieved(at), question_identity(at), teacher_identity(at), general_identity(at.config)]
+    return found if at.since is None else [*found, at.since.before["index"], at.config.refresh.model_dump()]
 
 
 def _train(at: At, out: Folder) -> object:
@@ -153,10 +167,13 @@ def _train(at: At, out: Folder) -> object:
 
 
 def _evaluate(at: At, out: Folder) -> object:
-    return evaluate_side(at, "exam", at.config.evaluate, out)
+    texts = text_fit(at.config, at.made, at.backends)
+    return evaluate_side(at, "exam", at.config.evaluate, out, texts=texts)
 
 
-def evaluate_side(at: At, side: Literal["exam", "validation"], settings: EvaluateConfig, out: Folder) -> Scorecard:
+def evaluate_side(
+    at: At, side: Literal["exam", "validation"], settings: EvaluateConfig, out: Folder, *, texts: Any = None
+) -> Scorecard:
     """Ask a side of the exam, with these settings in place of the config's own."""
     from ragraft.stages.evaluate import evaluate
 
@@ -174,7 +191,7 @@ def evaluate_side(at: At, side: Literal["exam", "validation"], settings: Evaluat
         finder=finder(at, made.retrieved()),
         builder=builder(at),
         scorers={name: at.backends.scorer(model) for name, model in models.items()} if settings.forgetting else None,
-        texts=text_fit(at.config, at.made, at.backends) if side == "exam" else None,
+        texts=texts,
         out=out,
         side=side,
         made=made.questions(),

@@ -11,12 +11,15 @@ from ragraft.config import WatchConfig
 from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError
 from ragraft.methods.report_table import Table
-from ragraft.pipeline.runner import Session, made_otherwise, taught
+from ragraft.pipeline.runner import Session, fingerprint_of, made_otherwise
 from ragraft.pipeline.serving import TRAFFIC
+from ragraft.pipeline.standing import standing
 from ragraft.pipeline.table import ROWS
 from ragraft.workspace import Corpus, Exam, Folder, Index, Lessons, read_traffic
 
 DRIFT = "95-drift"
+REFRESHED = ("re-tune", "re-synthesize", "re-examine")
+"""Actions that `ragraft refresh` carries out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class Watched:
     data: Mapping[str, Any]
     tables: Sequence[Table]
     folder: Folder
+
+    @property
+    def due(self) -> bool:
+        """Whether a refresh is asked for: by cost where that is known, by what changed else."""
+        plan = self.data["plan"]
+        if plan is not None:
+            return bool(plan["tune"])
+        return any(finding["action"] in REFRESHED for finding in self.data["findings"])
 
 
 def watch(session: Session, today: date | None = None) -> Watched:
@@ -115,23 +126,19 @@ def _documents(session: Session) -> dict[str, Any] | None:
 
 def _evidence(session: Session) -> dict[str, Any]:
     """Of exam questions and lessons, whose evidence is as it was when the model was taught."""
-    from ragraft.methods.upkeep.changes import compare_documents
-    from ragraft.methods.upkeep.evidence import Now, fate_of_chunk, fate_of_question, fates, lost_share
+    from ragraft.methods.upkeep.evidence import fate_of_chunk, fate_of_question, fates, lost_share, state_of
 
-    kept, made = taught(session), session.at().made
+    old, made = standing(session), session.at().made
     exam, lessons = list[tuple[str, Any]](), list[tuple[str, Any]]()
-    if kept:
+    if old and old.complete and "index" in made and fingerprint_of(made["index"]) != old.fingerprints["index"]:
+        kept = old.folders
         before = Index(kept["index"]).chunks().by_id()
-        now_corpus, was_corpus = Corpus(made["ingest"]), Corpus(kept["ingest"])
-        renamed = compare_documents(was_corpus.documents(), now_corpus.documents()).renamed
-        now = Now(
-            {document.id: document.text for document in now_corpus.documents()},
-            frozenset(chunk.text for chunk in Index(made["index"]).chunks()),
-            {old: new for new, old in renamed.items()},
+        now = state_of(
+            Corpus(made["ingest"]).documents(), Index(made["index"]).chunks(), Corpus(kept["ingest"]).documents()
         )
-        asked = Exam(made["examine"]).questions("exam")
+        asked = Exam(kept["examine"]).questions("exam")
         exam = [(one.id, fate_of_question(one, before, now)) for one in asked]
-        for name, step in Lessons(made["synthesize"]).steps().items():
+        for name, step in Lessons(kept["synthesize"]).steps().items():
             for lesson in step.train():
                 states = [fate_of_chunk(before.get(chunk), now) for chunk in lesson.oracle if chunk in before]
                 lessons.append((f"{name}/{lesson.id}", max(states, key=_WORSE.index) if states else None))
@@ -148,8 +155,9 @@ _WORSE = ("kept", "changed", "gone")
 
 
 def _born(session: Session) -> date | None:
-    """The day on which the tuned model was made; None without one."""
-    folder = session.run.current(ROWS["train"].place)
+    """The day on which the model that answers was made; None without one."""
+    old = standing(session)
+    folder = old.folders.get("train") if old else None
     manifest = folder.manifest() if folder else None
     return datetime.fromisoformat(manifest.created).date() if manifest else None
 

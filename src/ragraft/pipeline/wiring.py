@@ -9,7 +9,7 @@ from typing import Any
 from ragraft.config import Config
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.records import Passage
-from ragraft.workspace import Calibration, Exam, Folder, Index, Scorecard
+from ragraft.workspace import Calibration, Exam, Folder, Index, Scorecard, Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class At:
     """Whether the stage is to be done anew, changed or not."""
     before: Mapping[str, Folder] = field(default_factory=dict)
     """The corpus and the index from which a newer one takes over what did not change."""
+    since: Since | None = None
+    """What a refreshed run goes on from."""
 
 
 def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:

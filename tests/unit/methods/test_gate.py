@@ -153,3 +153,49 @@ def test_refusals_where_evidence_was_shown_may_not_rise(tuned: float, passed: bo
     assert (check.name, check.passed) == ("answers where evidence was shown", passed)
     assert check.figure is not None
     assert check.figure["value"] == pytest.approx(0.2 - tuned)
+
+
+def answered(model: str, scores: dict[str, float]) -> list[Answer]:
+    return [
+        Answer(name, model, "retrieved", "", "", (), (), False, (), True, 1, 1, scores={"f1": score})
+        for name, score in scores.items()
+    ]
+
+
+def beside(tuned: float, service: float, *, changed: float = 0.0, unchanged: int = 20) -> Exam:
+    """An exam on `unchanged` questions and five others, with these scores; `changed` is tuned's on the others."""
+    names = [f"q{row}" for row in range(unchanged + 5)]
+    others = set(names[unchanged:])
+    return replace(
+        GOOD,
+        answers=answered("tuned", {name: changed if name in others else tuned for name in names}),
+        service=answered("in service", dict.fromkeys(names, service)),
+        unchanged=frozenset(names) - others,
+        questions=[ExamQuestion(Question(name, "?", ("a",)), "exam", name) for name in names],
+    )
+
+
+AGAINST = replace(OPEN, in_service=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "failed"),
+    [
+        (beside(0.5, 0.5, changed=0.9), []),
+        (beside(0.48, 0.5, changed=0.5), []),
+        (beside(0.46, 0.5, changed=0.9), ["score where nothing changed, against the model in service"]),
+        (beside(0.5, 0.5, changed=0.4), ["score where something changed, against it"]),
+        (replace(beside(0.5, 0.5), service=()), ["score where nothing changed, against the model in service"]),
+        (beside(0.5, 0.5, changed=0.5, unchanged=0), []),
+        (replace(beside(0.1, 0.9), service=None), []),
+    ],
+)
+def test_the_model_in_service_must_not_be_better(given: Exam, failed: list[str]) -> None:
+    checks = pass_gate(given, AGAINST)
+    assert [check.name for check in checks if not check.passed] == failed
+    assert pass_gate(given, OPEN) == pass_gate(GOOD, OPEN), "null asks nothing"
+
+
+def test_what_was_not_compared_says_how_it_would_be() -> None:
+    (check,) = (one for one in pass_gate(replace(GOOD, service=()), AGAINST) if not one.passed)
+    assert check.then.startswith("not measured: compare it with the model that is in service now: ragraft refresh")
