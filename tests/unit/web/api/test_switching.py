@@ -162,6 +162,7 @@ def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Se
         clients = [threading.Thread(target=client_asks, args=(client, who)) for who in range(CLIENTS)]
         for thread in clients:
             thread.start()
+        wait_for(lambda: bool(found))
         changes = 0
         while any(thread.is_alive() for thread in clients) or changes < CHANGES:
             changes += 1
