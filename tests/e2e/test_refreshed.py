@@ -18,7 +18,13 @@ MakeSite = Callable[..., "Site"]
 SETTINGS = {
     **killed.SETTINGS,
     "train": {"rank": 4, "batch": 1, "epochs": 4, "save_every": 2},
-    "evaluate": {**killed.SETTINGS["evaluate"], "models": ["base", "tuned"], "contexts": ["retrieved"]},
+    "evaluate": {
+        "generator": "transformers",
+        "batch": 1,
+        "max_questions": 3,
+        "models": ["base", "tuned"],
+        "contexts": ["retrieved"],
+    },
     "promote": {"formats": None},
 }
 

@@ -78,13 +78,17 @@ _REMEDY = "give it its new answer or evidence, or take it out of the questions"
 
 
 def standing(asked: ExamQuestion, before: Mapping[str, Chunk], now: Now) -> Standing:
-    """Whether a question's answer still stands where it stood; what rests on nothing stands."""
+    """Whether a question's answer still stands where it stood; what rests on nothing stands.
+
+    Where nobody knows which words of its chunk answer a question, all of them must be kept.
+    """
     parts = asked.parts or ((asked.oracle,) if asked.oracle else ())
     found = [
         min((_chunk_stands(asked.question, before.get(chunk), now) for chunk in part), key=_ORDER.index)
         for part in parts
     ]
-    return max(found, key=_ORDER.index, default="kept")
+    worst = max(found, key=_ORDER.index, default=_ORDER[0])
+    return "changed" if asked.weak and worst == "reworded" else worst
 
 
 def choose_lessons(
@@ -123,14 +127,19 @@ def _chunk_stands(question: Question, chunk: Chunk | None, now: Now) -> Standing
 
 
 def _quote_stands(quote: str, question: Question, text: str) -> bool:
-    """Whether the quote stands in the text, or the sentence most like it there holds the same answer."""
+    """Whether the quote stands in the text, or the sentence most like it there holds the same answer.
+
+    What the question names of the quote must be named there, too: the next row of a table has much the same words.
+    """
     if places(quote, text):
         return True
     held = [answer for answer in question.answers if places(answer, quote)]
     own = word_set(quote)
     sentences = [text[slice(*span)] for span in sentence_units(text)]
     best = max(sentences, key=lambda sentence: _alike(own, word_set(sentence)), default="")
-    return _alike(own, word_set(best)) >= ALIKE and any(places(answer, best) for answer in held)
+    found = word_set(best)
+    named = own & word_set(question.question)
+    return named <= found and _alike(own, found) >= ALIKE and any(places(answer, best) for answer in held)
 
 
 def _alike(one: set[str], other: set[str]) -> float:

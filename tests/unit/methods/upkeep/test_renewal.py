@@ -39,6 +39,7 @@ def stands(*texts: str, name: str = "Esker", asked: ExamQuestion = ASKED) -> Sta
         (("The lamp of Esker is still kept by Edda, since 1912. It is lit at dusk.",), "reworded"),
         (("The lamp of Esker is kept by Greta since 1911. Edda lives in Boskar.",), "changed"),
         (("Edda has left.",), "changed"),
+        (("The lamp of Holm is kept by Edda since 1911. It is lit at dusk.",), "changed"),
         ((), "gone"),
     ],
 )
@@ -58,6 +59,11 @@ def test_all_that_is_needed_must_stand_and_any_copy_will_do() -> None:
     either = replace(ASKED, oracle=("Esker#0", "gone#1"), parts=(("Esker#0", "gone#1"),))
     assert (stands(LAMP, asked=both), stands(LAMP, asked=either)) == ("gone", "kept")
     assert stands(asked=replace(ASKED, oracle=(), parts=())) == "kept", "it rests on nothing"
+
+
+def test_where_nobody_knows_what_answers_every_word_must_be_kept() -> None:
+    weak, reworded = replace(ASKED, weak=True), LAMP.replace("dusk", "noon")
+    assert (stands(reworded), stands(reworded, asked=weak), stands(LAMP, asked=weak)) == ("reworded", "changed", "kept")
 
 
 def test_a_yes_has_no_words_to_be_found_by() -> None:
