@@ -1,10 +1,11 @@
-"""Commands that look at runs: status, show, compare; and agreement, on who judges their answers."""
+"""Commands that look at runs: status, show, compare, traffic; and agreement, on who judges their answers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,6 +80,24 @@ def compare(
 
 
 @app.command()
+def traffic(
+    since: Annotated[str, typer.Option("--since", metavar="DATE", help="Leave out what was asked before.")] = "",
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")] = None,
+    file: FileOption = YAML,
+    run_: Named = None,
+) -> None:
+    """Compare the models that a server answered with: the one in service, the canary, shadows."""
+    from ragraft.pipeline import compare_served
+
+    run = opened(file, [], run_).run
+    found = compare_served(run.runs, run.name, since)
+    for table in found.tables:
+        print_table(table)
+    if out is not None:
+        _write_json(out, found.data)
+
+
+@app.command()
 def agreement(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Claims that people have judged, as JSON lines.")],
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")] = None,
@@ -93,5 +112,9 @@ def agreement(
     for reason, number in found.data["reasons"].items():
         print(f"  {number:>6} unscored: {reason}")
     if out is not None:
-        with disk_faults_told(out):
-            out.write_text(json.dumps(found.data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _write_json(out, found.data)
+
+
+def _write_json(out: Path, data: Mapping[str, Any]) -> None:
+    with disk_faults_told(out):
+        out.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -23,7 +23,16 @@ from ragraft.pipeline.browse import (
     question_texts,
     report_page,
 )
-from ragraft.pipeline.browse_traffic import SHOWN_TRAFFIC, Logged, Shown, Traffic, shown_passages, traffic
+from ragraft.pipeline.browse_traffic import (
+    SHOWN_TRAFFIC,
+    Logged,
+    Served,
+    Shown,
+    Traffic,
+    compare_served,
+    shown_passages,
+    traffic,
+)
 from ragraft.pipeline.calibrated import RETRIEVALS, Retrieval
 from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared
@@ -76,6 +85,7 @@ __all__ = [
     "Review",
     "Rows",
     "RunSeen",
+    "Served",
     "Service",
     "Session",
     "Shown",
@@ -93,6 +103,7 @@ __all__ = [
     "calibration_tables",
     "changed_keys",
     "compare",
+    "compare_served",
     "diagnosis_tables",
     "examined",
     "export",

@@ -1,19 +1,25 @@
-"""What a run was asked, the newest first: answers with what was thought of them. Reads the log; knows no server."""
+"""What a run was asked: answers with what was thought of them, and models side by side.
+
+Reads the log; knows no server.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ragraft.disk import disk_faults_told
+from ragraft.errors import ConfigError
+from ragraft.methods.report_table import Table
 from ragraft.pipeline.browse import chunks_of, look_at
 from ragraft.pipeline.serving import TRAFFIC
 from ragraft.pipeline.table import ROWS
 from ragraft.records import Chunk
-from ragraft.workspace import Run, count_traffic, read_back
+from ragraft.workspace import Run, count_traffic, read_back, read_traffic
 
 Shown = Literal["answers", "down", "abstained", "cancelled", "feedback"]
 SHOWN_TRAFFIC: tuple[Shown, ...] = get_args(Shown)
@@ -65,6 +71,33 @@ def traffic(runs: Path, name: str, *, shown: Shown = "answers", before: int | No
                 if len(found) == PAGE:
                     break
     return Traffic(tuple(found), total, last if last else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Models side by side in the log, as data and as tables."""
+
+    data: Mapping[str, Any]
+    tables: tuple[Table, ...]
+
+
+def compare_served(runs: Path, name: str, since: str = "") -> Served:
+    """What each model did: the canary beside the model in service, shadows question by question.
+
+    `since`: a date or time in ISO form (UTC), before which nothing counts; raises ConfigError for what is none.
+    """
+    from ragraft.methods.serving_shares import compare_served as compare
+    from ragraft.methods.serving_table import served_tables
+
+    try:
+        moment = datetime.fromisoformat(since) if since else None
+    except ValueError:
+        raise ConfigError(f"--since {since} is no date; write it as 2026-01-31 or 2026-01-31T18:00") from None
+    look_at(runs, name)
+    folder = Run(runs, name).path / TRAFFIC
+    with disk_faults_told(folder):
+        data = compare(read_traffic(folder), since=moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None)
+    return Served(data, served_tables(data))
 
 
 def shown_passages(runs: Path, name: str, rows: Traffic) -> dict[tuple[str, str], Chunk]:

@@ -44,7 +44,7 @@ def test_every_room_looks_well(opens: Opens, served: Served, size: Any) -> None:
     tab = opens(size)
     tab.open()
     tab.ask()
-    places = ("lessons", "lessons?part=rejected", "lessons/01-raft/lessons/0", "exam?show=all", "traffic")
+    places = ("lessons", "lessons?part=rejected", "lessons/01-raft/lessons/0", "exam?show=all", "traffic", "models")
     for place in (*places, "example?question=e/0%20%3F%26", "example?question=e/2%20%3F%26"):
         page = tab.open(f"/runs/lights/{place}")
         assert page.locator("h1").count() == 1

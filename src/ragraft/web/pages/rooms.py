@@ -172,6 +172,15 @@ def _add_traffic(router: APIRouter, rooms: Rooms) -> None:
             tab="traffic", show=show, answer=answer, traffic=found, chunks=chunks,
         )  # fmt: skip
 
+    @router.get("/runs/{name}/models")
+    def models(request: Request, name: str, since: str = "") -> Response:
+        found = pipeline.compare_served(rooms.runs, name, since)
+        return _page(
+            request, rooms, "models.html.j2", name,
+            here="traffic" if name == rooms.run else "runs",
+            tab="traffic", tables=found.tables, since=since,
+        )  # fmt: skip
+
 
 def _page(
     request: Request, rooms: Rooms, template: str, name: str = "", *, here: str = "runs", **values: Any

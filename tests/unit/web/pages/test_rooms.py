@@ -33,6 +33,7 @@ FINISHED = (
     "/runs/lights/example?question=e/0%20%3F%26",
     "/runs/lights/traffic",
     "/runs/lights/traffic?show=feedback",
+    "/runs/lights/models",
 )
 
 
@@ -278,6 +279,16 @@ def test_feedback_is_listed_as_it_came(client: TestClient) -> None:
     page = client.get("/runs/lights/traffic?show=feedback").text
     assert page.count('<li class="row">') == 7
     assert page.index("slate") < page.index('class="tag good">good<')
+
+
+def test_models_stand_side_by_side_with_the_answers_that_they_gave(client: TestClient) -> None:
+    assert '<a href="/runs/lights/models">Models side by side</a>' in client.get("/runs/lights/traffic").text
+    page = client.get("/runs/lights/models").text
+    assert '<th scope="row" class="name"><bdi>tuned</bdi></th>' in page
+    assert "None in the log: serve.canary is the share of questions that a candidate gets." in page
+    assert "No answer is in the log yet." in client.get("/runs/lights/models?since=2027-01-01").text
+    missing = client.get("/runs/lights/models?since=soon")
+    assert (missing.status_code, "--since soon is no date" in missing.text) == (404, True)
 
 
 def test_passages_are_those_of_the_version_that_the_answer_rests_on(client: TestClient) -> None:
