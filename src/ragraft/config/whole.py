@@ -61,6 +61,8 @@ class Config(Section):
     """The run's name: its folder under runs/."""
     documents: tuple[Path, ...]
     """Files, folders and JSONL files to read."""
+    documents_licence: str | None = None
+    """Of the documents whose metadata name none (`licence` or `license`); for the model's card alone."""
     questions: Questions | None = None
     """A JSONL file of questions, or one for lessons and one for the exam; `ragraft questions` proposes some."""
     model: str = DEFAULT_MODEL

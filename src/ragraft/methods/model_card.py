@@ -70,6 +70,8 @@ class About:
     lessons: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
     """Counts of documents and chunks."""
+    document_licences: Mapping[str | None, int] = field(default_factory=dict)
+    """Licence → documents under it; None of which nobody said."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The run's config, without places on its machine."""
     made_with: Mapping[str, str] = field(default_factory=dict)
@@ -212,10 +214,22 @@ def _licences(about: About) -> str:
     return _bullets(
         [
             f"base model {about.base}: {about.licence or UNKNOWN + '; look it up before you pass this model on'}",
-            f"the documents that it was tuned on: {UNKNOWN}; a tuned model can repeat sentences of them",
+            f"the documents that it was tuned on: {_document_licences(about.document_licences)}; a tuned model can "
+            "repeat sentences of them",
             "ragraft itself: Apache-2.0",
         ]
     )
+
+
+def _document_licences(found: Mapping[str | None, int]) -> str:
+    """The only one, or each with its documents, those of most first; what nobody said comes last."""
+    known = sorted(((name, count) for name, count in found.items() if name), key=lambda one: (-one[1], one[0]))
+    if not known:
+        return UNKNOWN
+    if len(found) == 1:
+        return known[0][0]
+    told = [f"{name} ({plural(count, 'document')})" for name, count in known]
+    return ", ".join([*told, *([f"of {plural(found[None], 'document')} {UNKNOWN}"] if found.get(None) else [])])
 
 
 def _section(title: str, text: str) -> str:

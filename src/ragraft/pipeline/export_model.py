@@ -5,16 +5,17 @@ Knows runs and which program wants what; the writing itself is `models`', the ca
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragraft.methods.model_card import About, Asking, model_card
-from ragraft.pipeline.runner import Session
+from ragraft.pipeline.runner import Session, taught
 from ragraft.pipeline.table import ROWS
 from ragraft.pipeline.wiring import builder
 from ragraft.records import Passage
-from ragraft.workspace import Checkpoint, Folder, Lessons, Report
+from ragraft.workspace import Checkpoint, Corpus, Folder, Lessons, Report
 
 if TYPE_CHECKING:
     from ragraft.models.gguf_file import Kind
@@ -35,6 +36,8 @@ ROUNDED = {
 }
 # Places on a machine, and what decides nothing of the model.
 PRIVATE = ("documents", "questions", "instructions", "endpoint", "serve", "promote", "diagnose")
+LICENCE = ("licence", "license")
+"""Keys of a document's metadata that name one."""
 LIBRARIES = {"adapter": "peft", "gguf": "gguf", "ollama": "gguf"}
 
 
@@ -101,6 +104,7 @@ def _about(session: Session, checkpoint: Checkpoint, kind: str, notes: tuple[str
         cards=cards,
         lessons=Lessons(made["synthesize"]).counts() if "synthesize" in made else {},
         documents=_documents(session),
+        document_licences=_document_licences(session),
         library=LIBRARIES.get(kind, "transformers"),
         settings=_settings(report.get("settings") or session.config.model_dump(mode="json")),
         made_with=_made_with(session, checkpoint),
@@ -140,6 +144,16 @@ def _documents(session: Session) -> dict[str, Any]:
         manifest = folder.manifest() if folder else None
         summary = manifest.summary if manifest else {}
         found |= {("tokens of documents" if key == "tokens" else key): summary[key] for key in keys if key in summary}
+    return found
+
+
+def _document_licences(session: Session) -> Counter[str | None]:
+    """How many documents are under which licence, by their metadata or else by the YAML."""
+    folder = taught(session).get("ingest") or session.run.current(ROWS["ingest"].place)
+    found: Counter[str | None] = Counter()
+    for document in Corpus(folder).documents() if folder else ():
+        named = next((document.metadata[key] for key in LICENCE if document.metadata.get(key)), None)
+        found[str(named).strip() if named is not None else session.config.documents_licence] += 1
     return found
 
 

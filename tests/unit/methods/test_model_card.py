@@ -145,3 +145,21 @@ def test_other_programs_decode_otherwise() -> None:
     plain = replace(ASKING, abstain_above=0.0, copy_quotes=False)
     assert not any(limit.startswith(told) for limit in card_limits(report(), plain, ()))
     assert "It was rounded." in card_limits(report(), ASKING, ("It was rounded.",))
+
+
+@pytest.mark.parametrize(
+    ("licences", "told"),
+    [
+        ({}, "not known to ragraft"),
+        ({None: 3}, "not known to ragraft"),
+        ({"MIT": 3}, "MIT"),
+        (
+            {"MIT": 3, "CC-BY-4.0": 12, "Apache-2.0": 3},
+            "CC-BY-4.0 (12 documents), Apache-2.0 (3 documents), MIT (3 documents)",
+        ),
+        ({"MIT": 1, None: 9}, "MIT (1 document), of 9 documents not known to ragraft"),
+    ],
+)
+def test_documents_are_counted_by_their_licence(licences: dict[str | None, int], told: str) -> None:
+    card = model_card(replace(ABOUT, document_licences=licences))
+    assert f"- the documents that it was tuned on: {told}; a tuned model can repeat sentences of them" in card

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ragraft.errors import ConfigError, InputError, SourceError
 from ragraft.models.chat import PLAIN_TEMPLATE
 from ragraft.models.load import open_model
-from ragraft.pipeline import Session, Wishes, export, open_session
+from ragraft.pipeline import ROWS, STAGES, Session, Wishes, export, open_session
 from ragraft.workspace import Folder
 from tests.conftest import lighthouse_questions, write_rows
 
@@ -43,12 +43,16 @@ def tuned(make_site: MakeSite, bring: Bring, tiny_llama: Path) -> Session:
     """A finished run whose checkpoint is an adapter that PEFT opens."""
     site = make_site()
     bring(site)
+    tune(site, tiny_llama)
+    return open_session(site.file)
+
+
+def tune(site: Site, base: Path) -> None:
     torch.manual_seed(0)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM, r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False
     )
-    get_peft_model(opened(tiny_llama), config).save_pretrained(site.run / "60-checkpoint" / "01-raft")
-    return open_session(site.file)
+    get_peft_model(opened(base), config).save_pretrained(site.run / "60-checkpoint" / "01-raft")
 
 
 @pytest.fixture
@@ -147,3 +151,28 @@ def test_what_cannot_be_written_leaves_nothing(tuned: Session, tmp_path: Path) -
         export(tuned, "adapter", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_the_card_counts_the_documents_licences(
+    make_site: MakeSite, bring: Bring, tmp_path: Path, tiny_llama: Path
+) -> None:
+    site = make_site()
+    rows = [json.loads(line) for line in (site.folder / "more.jsonl").read_text("utf-8").splitlines()]
+    rows[0]["metadata"] = {"licence": "CC-BY-4.0"}
+    rows[1] |= {"license": "MIT"}
+    write_rows(site.folder / "more.jsonl", rows)
+    bring(site)
+    tune(site, tiny_llama)
+    corpus = open_session(site.file).run.current(ROWS["ingest"].place)
+    assert corpus is not None
+    total = len(list(corpus.read_jsonl("documents.jsonl")))
+
+    def card(*overrides: str) -> str:
+        session = open_session(site.file, overrides)
+        folder = export(session, "adapter", tmp_path / f"out-{len(overrides)}").folder
+        return (folder / "README.md").read_text("utf-8")
+
+    counts = "CC-BY-4.0 (1 document), MIT (1 document)"
+    assert f"tuned on: {counts}, of {total - 2} documents not known to ragraft; a tuned" in card()
+    assert bring(site, "documents_licence=proprietary") == dict.fromkeys(STAGES, "unchanged")
+    assert f"tuned on: proprietary ({total - 2} documents), {counts}; a tuned" in card("documents_licence=proprietary")
