@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from importlib import resources
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ragraft.errors import RagraftError
 from ragraft.pipeline import DECISIONS, Review
+from ragraft.web.origins import is_foreign
 from ragraft.web.page import Page, page_of
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -45,8 +46,7 @@ def make_app(review: Review) -> FastAPI:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        origin = request.headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        foreign = is_foreign(request.headers.get("origin"), request.headers.get("host"))
         response = Response(status_code=FORBIDDEN) if foreign else await call_next(request)
         response.headers.update(HEADERS)
         return response
@@ -62,7 +62,10 @@ def make_app(review: Review) -> FastAPI:
     @app.post("/q/{number}")
     async def decide(number: int, request: Request) -> Response:
         _page(review, number)  # 404 before anything is decided
-        form = parse_qs((await request.body()).decode("utf-8"), keep_blank_values=True)
+        try:
+            form = parse_qs((await request.body()).decode("utf-8"), keep_blank_values=True)
+        except ValueError:
+            raise HTTPException(BAD, "This is no form") from None
         decision = form.get("decision", [""])[0]
         if decision not in DECISIONS:
             raise HTTPException(BAD, f"{decision or 'nothing'} is no decision")

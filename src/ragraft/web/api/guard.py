@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragraft.web.api.faults import FORBIDDEN, TOO_LARGE, TOO_MANY, UNAUTHORIZED, Refusal, response_of
 from ragraft.web.api.keys import Keys, Pace
+from ragraft.web.origins import is_foreign
 from ragraft.web.pages.chat import OPEN, to_sign_in
 from ragraft.web.pages.rendering import wants_page
 from ragraft.web.pages.sessions import ASKER, Sessions, token_in
@@ -92,7 +92,7 @@ class Guard:
         if rules.hosts and _name_of(host) not in rules.hosts:
             raise Refusal(FORBIDDEN, "This server is called under its own machine's name alone")
         origin = headers.get("origin")
-        if origin is not None and origin not in rules.origins and urlsplit(origin).netloc != host:
+        if origin not in rules.origins and is_foreign(origin, host):
             raise Refusal(FORBIDDEN, "Pages of this origin may not call; name it under serve.origins")
         if not rules.keys or scope["path"] in OPEN_TO_ALL or scope["path"].startswith(OPEN):
             return ""
