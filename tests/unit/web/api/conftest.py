@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -24,11 +27,13 @@ from ragraft.records import Delta, Passage, Prompt, Sampling
 from ragraft.web.api.app import make_api
 from ragraft.web.api.guard import Rules
 from ragraft.web.api.keys import Keys, Pace
+from ragraft.web.api.server import HOSTS
 from ragraft.web.pages.chat import Chat
 from ragraft.web.pages.rooms import Rooms
 from ragraft.workspace import TrafficLog, read_traffic
 
 NO_KEYS = Keys(())
+PATIENCE = 30.0
 PASSAGES = (
     Passage("arlen#0", "arlen", "Arlen", "The tower of Arlen is made of granite. Ada keeps it.", 0.9),
     Passage("boskar#0", "boskar", "Boskar", "The tower of Boskar is made of slate. Bruno keeps it.", 0.5),
@@ -139,3 +144,21 @@ def serves(tmp_path: Path, word_tokenizer: ports.Tokenizer) -> Iterator[Serves]:
 @pytest.fixture
 def served(serves: Serves) -> Served:
     return serves()
+
+
+@pytest.fixture
+def port(served: Served) -> Iterator[int]:
+    """Where the service listens, in a thread of its own."""
+    rules = Rules(HOSTS, (), Keys(()), Pace(1000), 100_000)
+    server = uvicorn.Server(uvicorn.Config(make_api(served.service, rules), log_level="error"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield int(listener.getsockname()[1])
+        served.held.go_on.set()
+        server.should_exit = True
+        thread.join(PATIENCE)

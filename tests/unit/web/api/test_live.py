@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-import uvicorn
-
-from ragraft.web.api.app import make_api
-from ragraft.web.api.guard import Rules
-from ragraft.web.api.keys import Keys, Pace
-from ragraft.web.api.server import HOSTS
 
 if TYPE_CHECKING:
     from tests.unit.web.api.conftest import Served
@@ -25,24 +17,6 @@ pytestmark = pytest.mark.enable_socket
 QUESTION: Any = [{"role": "user", "content": "What is Boskar made of?"}]
 ANSWER = "The tower of Boskar is made of slate."
 PATIENCE = 30.0
-
-
-@pytest.fixture
-def port(served: Served) -> Iterator[int]:
-    """Where the service listens, in a thread of its own."""
-    rules = Rules(HOSTS, (), Keys(()), Pace(1000), 100_000)
-    server = uvicorn.Server(uvicorn.Config(make_api(served.service, rules), log_level="error"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
-        yield int(listener.getsockname()[1])
-        served.held.go_on.set()
-        server.should_exit = True
-        thread.join(PATIENCE)
 
 
 @pytest.fixture
