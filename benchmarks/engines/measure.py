@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.engines.environments import last_words, python_of
 from benchmarks.engines.rows import make_rows
@@ -29,6 +29,15 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "WANDB_DISABLED": "true",
 }
+
+
+class Where(Protocol):
+    """On what a process runs."""
+
+    @property
+    def device(self) -> Device: ...
+    @property
+    def threads(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,7 @@ def _count(shared: int, step: int) -> int:
 
 
 def run_module(
-    module: str, job: Mapping[str, Any], setting: Setting, *, python: str, folder: Path, timeout: float
+    module: str, job: Mapping[str, Any], setting: Where, *, python: str, folder: Path, timeout: float
 ) -> dict[str, Any]:
     """The line of JSON that a module of ours prints last."""
     file = folder / "job.json"
@@ -173,6 +182,8 @@ def run_module(
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BackendError("it was stopped: no time was left") from None
+    if done.returncode < 0:
+        raise BackendError(f"it was ended by signal {-done.returncode}; before that: {last_words(done.stderr)}")
     if done.returncode:
         raise BackendError(last_words(done.stderr))
     told: dict[str, Any] = json.loads(next(line for line in reversed(done.stdout.splitlines()) if line[:1] == "{"))

@@ -121,7 +121,7 @@ def test_no_request_brings_a_page_down(served: Served, closed: bool) -> None:
     app = served.app(keys=Keys((("me", "0" * 64),)) if closed else Keys(()))
     client = TestClient(app, follow_redirects=False, raise_server_exceptions=False)
     for route in undescribed(app):
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             _try(client, method, route.path)
 
 
@@ -131,7 +131,7 @@ def test_no_request_brings_the_review_down(review: Review) -> None:
     routes = routes_of(app)
     assert len(routes) == 4
     for route in routes:
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             _try(client, method, route.path)
 
 
