@@ -53,6 +53,13 @@ class Promoted:
         with self.registry.writing() as writer:
             writer.add({"event": "rolled back", "model": None, "reason": ""})
 
+    def change(self, number: int) -> None:
+        """Every third time the model before."""
+        if number % 3 == 0:
+            self.roll_back()
+        else:
+            self.promote(("two", "three", "one")[number % 3])
+
     def promotions(self) -> Promotions:
         return Promotions(self.registry, lambda path: Slow(self, path), lambda: "base 1")
 
@@ -136,6 +143,20 @@ def wait_for(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def started(work: Callable[[TestClient, int], None], client: TestClient) -> list[threading.Thread]:
+    """Clients at work, each on a thread of its own."""
+    threads = [threading.Thread(target=work, args=(client, who)) for who in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def ended(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
 def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Serves, promoted: Promoted) -> None:
     promoted.promote("one")
     served: Served = serves(promotions=promoted.promotions(), per_minute=100_000, at_once=1000)
@@ -159,21 +180,15 @@ def test_no_request_is_lost_while_models_are_promoted_and_rolled_back(serves: Se
     with served.client() as client:
         asyncio.run(served.service.warm())
         assert in_service(client) == "one"
-        clients = [threading.Thread(target=client_asks, args=(client, who)) for who in range(CLIENTS)]
-        for thread in clients:
-            thread.start()
+        clients = started(client_asks, client)
         wait_for(lambda: bool(found))
         changes = 0
         while any(thread.is_alive() for thread in clients) or changes < CHANGES:
             changes += 1
-            if changes % 3 == 0:
-                promoted.roll_back()
-            else:
-                promoted.promote(("two", "three", "one")[changes % 3])
+            promoted.change(changes)
             wait_for(lambda: in_service(client) == (promoted.registry.state().current or "tuned"))
             changed.set()
-        for thread in clients:
-            thread.join(PATIENCE)
+        ended(clients)
         promoted.promote("last")
         wait_for(lambda: in_service(client) == "last")
         assert ask(client).json()["model"] == "last"
@@ -195,9 +210,12 @@ def test_no_request_is_lost_while_the_index_changes_and_each_keeps_its_version(
     served: Served = serves(newer=versions, first=versions.open("1"), per_minute=100_000, at_once=1000)
     found: list[tuple[str, str]] = []
     faults: list[Any] = []
+    changed = threading.Event()
 
     def client_asks(client: TestClient, who: int) -> None:
         for number in range(EACH):
+            if number == EACH // 2:
+                assert changed.wait(PATIENCE)
             response = ask(client, who * EACH + number)
             if response.status_code != 200:
                 faults.append((response.status_code, response.text))
@@ -208,14 +226,13 @@ def test_no_request_is_lost_while_the_index_changes_and_each_keeps_its_version(
             found.append((response.json()["id"], rests["index"]))
 
     with served.client() as client:
-        clients = [threading.Thread(target=client_asks, args=(client, who)) for who in range(CLIENTS)]
-        for thread in clients:
-            thread.start()
+        clients = started(client_asks, client)
+        wait_for(lambda: bool(found))
         while any(thread.is_alive() for thread in clients) or versions.current <= CHANGES:
             versions.current += 1
             wait_for(lambda: client.get("/readyz").json()["index"] == str(versions.current))
-        for thread in clients:
-            thread.join(PATIENCE)
+            changed.set()
+        ended(clients)
         looked_up = client.post("/v1/retrieve", json={"query": "Boskar?"}).json()
         assert looked_up["data"][0]["text"].endswith(f"version {looked_up['index']}.")
     assert faults == versions.late == []
