@@ -5,11 +5,13 @@
     python -m benchmarks.verdicts --data DIR --quick --json FILE  the quick set of benchmarks.methods, few questions
 
 Run `python -m benchmarks.methods` first, with the same --work, on the sets and on the arms raft, hybrid and dap+hybrid:
-what each action really gave is read there, on the exam with retrieved passages, against the base as it is. The verdict
-comes from the validation side. Where it names another search setting, base and few-shot base are asked the exam once
-more under that setting. A policy's regret is how far the arm it picks stays below the best one, which is known only
-afterwards; always-X picks X on every set. Scores are F1 over all questions (F1 of 1 for a right abstention), 0..1;
-intervals are over clusters of documents, and every set weighs alike.
+what each action really gave is read there, on the exam with retrieved passages, against the base as it is. A set that
+lacks raft or hybrid is left out, as is one whose verdict leads to an arm that was not run; without dap+hybrid the best
+of the others counts as best, and that is said. The verdict comes from the validation side. Where it names another
+search setting, base and few-shot base are asked the exam once more under that setting. A policy's regret is how far the
+arm it picks stays below the best one, which is known only afterwards; always-X picks X on every set. Scores are F1 over
+all questions (F1 of 1 for a right abstention), 0..1; intervals are over clusters of documents, and every set weighs
+alike.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from ragraft.errors import ConfigError
 from ragraft.methods.report_text import interval
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
 from ragraft.models.sources import cache_folder
-from ragraft.pipeline import Event, Session, run_table, show
+from ragraft.pipeline import ROWS, Event, Session, run_table, show
 from ragraft.pipeline.compare import scored_run
 from ragraft.records import Answer, Interval, to_json
 from ragraft.workspace import write_atomically
@@ -51,6 +53,8 @@ ARM_OF: Mapping[str, str] = {
 """What a user who follows the verdict ends up with."""
 FIXED = ("base-fewshot", "raft", "hybrid")
 """Policies that ask nothing: always this arm."""
+NEEDED = tuple(arm for arm in TUNED if arm in FIXED)
+"""Tuned arms without which a set has no policy to compare with."""
 SETTING = re.compile(r"(?P<way>.+), k (?P<k>\d+)")
 WAYS: Mapping[str, tuple[str, ...]] = {
     "as it is": (),
@@ -80,12 +84,23 @@ class Judged:
     diagnosis: Mapping[str, Any]
     arms: Mapping[str, Scores]
     clusters: Mapping[str, str]
+    minutes: float = 0.0
+    """What the diagnosis took, index and exam not counted."""
+
+    @property
+    def wanted(self) -> str:
+        """The arm that the verdict leads to, be it there or not."""
+        return ARM_OF[self.diagnosis["decision"]["action"]]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Tuned arms that were not run."""
+        return tuple(arm for arm in TUNED if arm not in self.arms)
 
     @property
     def chosen(self) -> str:
-        """The arm that the verdict leads to; search without a setting to try leads to nothing yet."""
-        arm = ARM_OF[self.diagnosis["decision"]["action"]]
-        return arm if arm in self.arms else "base"
+        """The arm that is gone by; search without a setting to try leads to nothing yet."""
+        return "base" if self.wanted == SEARCH and SEARCH not in self.arms else self.wanted
 
     @property
     def best(self) -> str:
@@ -105,15 +120,16 @@ def main(arguments: Sequence[str]) -> int:
 def _main(options: argparse.Namespace) -> int:
     data = data_folder(options.data)
     wanted = names_of(data, options.only or (["squad"] if options.quick else None))
-    judged = []
+    judged, left_out = [], {}
     for name in [name for name in wanted if options.only or options.quick or name in SETS]:
-        done = _finished(name, options)
-        if isinstance(done, str):
-            print(f"{name}: left out: {done}", file=sys.stderr)
+        found = _judged(name, data, options)
+        if isinstance(found, str):
+            left_out[name] = found
+            print(f"{name}: left out: {found}", file=sys.stderr)
         else:
-            judged.append(judge(name, done, data, options))
+            judged.append(found)
     if not judged:
-        raise ConfigError(f"No set in {options.work} has all of {', '.join(TUNED)}; run benchmarks.methods first")
+        raise ConfigError(f"No set in {options.work} has all of {', '.join(NEEDED)}; run benchmarks.methods first")
     rows = [row for one in judged for row in gain_rows(one)] + policy_rows(judged)
     print("\n".join(lines_of(judged, rows)))
     if options.json:
@@ -121,6 +137,9 @@ def _main(options: argparse.Namespace) -> int:
             "quick": options.quick,
             "settings": options.set,
             "verdicts": {one.name: one.diagnosis["decision"] for one in judged},
+            "minutes": {one.name: round(one.minutes, 1) for one in judged},
+            "missing": {one.name: one.missing for one in judged if one.missing},
+            "left_out": left_out,
             "versions": {name: version(name) for name in PACKAGES},
         }
         write_atomically(options.json, (json.dumps({"rows": rows, **facts}, indent=1) + "\n").encode())
@@ -142,12 +161,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _finished(name: str, options: argparse.Namespace) -> list[Done] | str:
-    """The tuned arms of a set, or which are not finished."""
+def _judged(name: str, data: Path, options: argparse.Namespace) -> Judged | str:
+    """A set, or why it is left out: an arm that was not run is never guessed."""
     runs = options.work.resolve() / "runs"
     found = {arm: read_done(runs, Cell(name, arm, quick=options.quick)) for arm in TUNED}
-    missing = [arm for arm, done in found.items() if done is None]
-    return f"{', '.join(missing)} not finished by benchmarks.methods" if missing else [d for d in found.values() if d]
+    missing = [arm for arm in NEEDED if found[arm] is None]
+    if missing:
+        return f"{', '.join(missing)} not finished by benchmarks.methods"
+    one = judge(name, [done for done in found.values() if done], data, options)
+    if one.wanted in one.missing:
+        return f"its verdict is {one.wanted}, which is not finished by benchmarks.methods"
+    return one
 
 
 def judge(name: str, done: Sequence[Done], data: Path, options: argparse.Namespace) -> Judged:
@@ -162,7 +186,7 @@ def judge(name: str, done: Sequence[Done], data: Path, options: argparse.Namespa
         arms[SEARCH] = search
     asked = set.intersection(*(set(scores) for scores in arms.values()))
     clusters = {one.id: one.cluster for one in done[0].scored.questions if one.id in asked}
-    return Judged(name, diagnosis, arms, clusters)
+    return Judged(name, diagnosis, arms, clusters, _minutes(session))
 
 
 def _searched(
@@ -179,6 +203,12 @@ def _searched(
         return None
     _run(session, name)
     return scores_of(scored_run(options.work.resolve() / "runs", run).answers, "base")
+
+
+def _minutes(session: Session) -> float:
+    folder = session.run.current(ROWS["diagnose"].place)
+    manifest = folder.manifest() if folder else None
+    return manifest.seconds / 60 if manifest else 0.0
 
 
 def search_settings(named: str) -> tuple[str, ...]:
@@ -266,6 +296,8 @@ def lines_of(judged: Sequence[Judged], rows: Sequence[Row]) -> list[str]:
         decision = one.diagnosis["decision"]
         scores = ", ".join(f"{arm} {100 * mean_of(found):.1f}" for arm, found in one.arms.items())
         lines.append(f"{one.name}: {decision['does']} ({decision['rule']}) -> {one.chosen}; best {one.best}: {scores}")
+        if one.missing:
+            lines.append(f"{one.name}: {', '.join(one.missing)} not run, so the best may be better")
     lines += aligned(
         [("set", "action", "foretold", "real", ""), *(_gain_cells(row) for row in rows if "action" in row)]
     )

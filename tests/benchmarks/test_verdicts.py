@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,5 +83,37 @@ def test_sets_without_finished_arms_are_told(
     monkeypatch.setattr(verdicts, "names_of", lambda data, only: ["squad"])
     assert verdicts.main(["--data", str(tmp_path), "--work", str(tmp_path / "work")]) == 1
     said = capsys.readouterr().err
-    assert "squad: left out: raft, hybrid, dap+hybrid not finished by benchmarks.methods" in said
+    assert "squad: left out: raft, hybrid not finished by benchmarks.methods" in said
     assert "run benchmarks.methods first" in said
+
+
+Verdicts = Callable[[str], tuple[int, str, str]]
+
+
+@pytest.fixture
+def benchmark_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verdicts:
+    """The benchmark of one set without dap+hybrid, whose verdict is this action: exit code, output, errors."""
+
+    def run(action: str) -> tuple[int, str, str]:
+        one = make_judged("squad", action, base=0.1, base_fewshot=0.15, raft=0.3, hybrid=0.25)
+        monkeypatch.setattr(verdicts, "read_done", lambda runs, cell: None if cell.arm == "dap+hybrid" else cell)
+        monkeypatch.setattr(verdicts, "names_of", lambda data, only: ["squad"])
+        monkeypatch.setattr(verdicts, "judge", lambda name, done, data, options: one)
+        folders = ["--data", str(tmp_path), "--work", str(tmp_path / "work")]
+        code = verdicts.main([*folders, "--json", str(tmp_path / "verdicts.json")])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_an_arm_that_was_not_run_is_told(benchmark_: Verdicts, tmp_path: Path) -> None:
+    code, out, _ = benchmark_("raft")
+    assert code == 0
+    assert "squad: dap+hybrid not run, so the best may be better" in out
+    assert json.loads((tmp_path / "verdicts.json").read_text("utf-8"))["missing"] == {"squad": ["dap+hybrid"]}
+
+
+def test_a_verdict_for_an_arm_that_was_not_run_is_not_guessed_at(benchmark_: Verdicts) -> None:
+    code, _, err = benchmark_("dap+hybrid")
+    assert code == 1
+    assert "squad: left out: its verdict is dap+hybrid, which is not finished by benchmarks.methods" in err

@@ -1,4 +1,4 @@
-"""Cases of docs/errors.md on what is asked beside the grid: sweeps, probes, graders, trackers."""
+"""Cases of docs/errors.md on what is asked beside the grid: sweeps, probes, graders, trackers; and of a diagnosis."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from tests.e2e.bad_input import RUN, Case, both, sets, writes
 AGREEMENT = ("agreement", "FOLDER/labels.jsonl", "--file", "FILE")
 ASKING = (*AGREEMENT, "--set", "endpoint.url=http://nobody.test/v1")
 LABELLED = '{"claim": "It is lit.", "evidence": ["It is lit."], "label": "supported"}\n'
+DIAGNOSE = ("diagnose", "FILE")
 JUDGE = {"grader": "judge@openai:small"}
 
 CASES = (
@@ -35,4 +36,13 @@ CASES = (
     ),
     Case("a tracker that is none", sets(report={"track": "mlfow"}), RUN),
     Case("a tracker that is not installed", sets(report={"track": "mlflow"}), RUN),
+    Case("a list of machines that is not there", sets(diagnose={"machines": "gone.yaml"}), DIAGNOSE),
+    Case("an embedder to try that is not there", command=(*DIAGNOSE, "--try-embedder", "gone")),
+    Case("chunks to try that are none", command=(*DIAGNOSE, "--try-chunks", "128,8")),
+    Case(
+        "other indexes to try where another system retrieves",
+        sets(retrieve={"retriever": "contexts"}, diagnose={"chunks": [128]}),
+        DIAGNOSE,
+    ),
+    Case("a learning curve of too few questions", sets(diagnose={"curve": [0.01, 0.02]}), DIAGNOSE),
 )

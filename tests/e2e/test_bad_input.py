@@ -17,7 +17,7 @@ import stamina
 
 from ragraft import cli
 from ragraft.backends.generators.openai import KEY, OpenAiGenerator
-from ragraft.pipeline import STAGES
+from ragraft.pipeline import ROWS
 from tests.e2e import bad_commands, bad_evaluation, bad_upkeep
 from tests.e2e.bad_input import CASES, Case, answer
 from tests.e2e.bad_input_shipping import SHIPPING
@@ -82,7 +82,7 @@ def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_one_sentence_and_nothing_half_done(make_site: MakeSite, say: Say, case: Case) -> None:
     site = make_site()
     case.spoil(site)
-    before = finished(site)
+    before, stages = finished(site), list(ROWS)
     said = say(site, *case.command)
     wanted = page()[case.wrong].replace("FOLDER", str(site.folder))
     pattern = ".+".join(re.escape(part) for part in wanted.split("…"))
@@ -91,7 +91,7 @@ def test_one_sentence_and_nothing_half_done(make_site: MakeSite, say: Say, case:
     assert "Traceback" not in said.err
     assert finished(site) >= before
     for place in finished(site) - before:
-        assert STAGES.index(place) < STAGES.index(case.command[0]) if case.command[0] in STAGES else False
+        assert stages.index(place) < stages.index(case.command[0]) if case.command[0] in stages else False
 
 
 def finished(site: Site) -> set[str]:

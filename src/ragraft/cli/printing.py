@@ -16,6 +16,8 @@ def print_event(event: Event) -> None:
     elif event.state == "resumed":
         whole = f" ({event.expected} from its beginning)" if event.expected else ""
         line = f"goes on where it was stopped{whole} …"
+    elif event.state == "tries":
+        line = f"tries {event.source}" + (f": {event.expected} …" if event.expected else " …")
     elif event.state == "to run":
         line = f"to run: {event.expected}" if event.expected else "to run"
     elif event.state == "taken":

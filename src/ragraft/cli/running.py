@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,9 @@ from ragraft.disk import disk_faults_told
 
 if TYPE_CHECKING:
     from ragraft.pipeline import Event, Session
+
+CURVE = (0.125, 0.25, 0.5)
+"""Shares of the questions to learn from that --curve trains on."""
 
 
 @app.command()
@@ -40,19 +44,43 @@ def _stage_command(name: str, help_text: str) -> None:
     app.command(name)(command)
 
 
+def diagnose(  # noqa: PLR0917 — options, not positions
+    file: File = YAML,
+    set_: Set = [],  # noqa: B006
+    run_: Named = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Measure what tuning brings on small training runs, which take a while.")
+    ] = False,
+    chunks: Annotated[
+        str | None, typer.Option("--try-chunks", metavar="TOKENS,…", help="Try chunks of these lengths, an index each.")
+    ] = None,
+    embedder: Annotated[
+        list[str], typer.Option("--try-embedder", metavar="SOURCE", help="Try an index of this embedding model.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Ask the base model what fails, and say what would pay: the verdict."""
+    wished = [f"diagnose.curve={json.dumps(CURVE)}"] if curve else []
+    wished += [f"diagnose.chunks=[{chunks}]"] if chunks else []
+    wished += [f"diagnose.embedders={json.dumps(embedder)}"] if embedder else []
+    run_stages(opened(file, [*set_, *wished], run_), last="diagnose")
+
+
 # One phrase a stage; the pipeline's table holds the rest, and importing it here would slow --help down.
 for _name, _help in {
     "ingest": "Read the documents, and stop there.",
     "index": "Up to the index: cut, embed and store the chunks.",
     "examine": "Up to the exam: place the questions, measure retrieval.",
-    "diagnose": "Ask the base model what fails, and say what would pay: the verdict.",
+    "diagnose": "",
     "synthesize": "Up to the lessons: rows of train.method from the train side.",
     "train": "Up to the checkpoint: tune the model.",
     "calibrate": "Learn when the tuned model may skip retrieval, and when it must abstain.",
     "evaluate": "Up to the scores: ask the exam under every condition.",
     "report": "Up to the report: the table and the page.",
 }.items():
-    _stage_command(_name, _help)
+    if _name == "diagnose":
+        app.command()(diagnose)
+    else:
+        _stage_command(_name, _help)
 
 
 @app.command()

@@ -17,13 +17,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+def each_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
     """The names; raises ValueError where there is none, or one stands twice."""
     if not value:
         raise ValueError("must hold at least one")
     twice = sorted({name for name in value if value.count(name) > 1})
     if twice:
-        raise ValueError(f"{', '.join(twice)} stands twice")
+        raise ValueError(f"{', '.join(map(str, twice))} stands twice")
     return value
 
 
@@ -307,6 +307,10 @@ class HybridConfig(Section):
         return value
 
 
+RunShare = Annotated[float, Field(gt=0, le=1)]
+ChunkTokens = Annotated[int, Field(ge=16)]
+
+
 class DiagnoseConfig(Section):
     max_questions: int = Field(50, ge=1)
     """Ask at most this many validation questions (of each cluster in turn, seeded)."""
@@ -324,7 +328,18 @@ class DiagnoseConfig(Section):
     """What an hour of this machine costs, in the currency of the machines' file."""
     machines: Path | None = None
     """A YAML of machines with their speed and price; the package's own when left out."""
+    curve: tuple[RunShare, ...] = ()
+    """Shares of the questions to learn from that small training runs learn, to measure what tuning brings; no runs."""
+    chunks: tuple[ChunkTokens, ...] = ()
+    """Longest chunks, in tokens, of further indexes that are tried for what search finds in them."""
+    embedders: tuple[str, ...] = ()
+    """Embedding models of further indexes that are tried, each a source as embedder is."""
     seed: int = 0
+
+    @field_validator("curve", "chunks", "embedders")
+    @classmethod
+    def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return each_once(value) if value else value
 
 
 class ReportConfig(Section):

@@ -111,6 +111,16 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _own_index_to_try(self) -> Config:
+        tried = next((key for key in ("chunks", "embedders") if getattr(self.diagnose, key)), None)
+        if tried and self.retrieve.retriever is not None:
+            raise ValueError(
+                f"diagnose.{tried}: other indexes of ragraft's own are tried, and retrieve.retriever is "
+                f"{self.retrieve.retriever}; leave one of them out"
+            )
+        return self
+
     @field_validator("documents", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
@@ -195,19 +205,23 @@ def _resolve_paths(config: Config, root: Path) -> Config:
     found = {key: root / file.expanduser() if file else None for key, file in files.items()}
     evaluate = config.evaluate.model_copy(update=found)
     machines = config.diagnose.machines
-    diagnose = config.diagnose.model_copy(update={"machines": root / machines.expanduser() if machines else None})
+    tried = {
+        "machines": root / machines.expanduser() if machines else None,
+        "embedders": tuple(_from(root, source) for source in config.diagnose.embedders),
+    }
+    diagnose = config.diagnose.model_copy(update=tried)
     paths = {"documents": documents, "questions": resolved, "evaluate": evaluate, "diagnose": diagnose}
     return config.model_copy(update={**paths, **_local_sources(config, root)})
 
 
 def _local_sources(config: Config, root: Path) -> dict[str, str]:
     """Sources that name a path beside the YAML become absolute, so that they mean the same from anywhere."""
-    found = {}
-    for key in ("model", "embedder"):
-        source: str = getattr(config, key)
-        place = root / Path(source).expanduser()
-        if not source.startswith(("hf:", "pypi:")) and place.exists():
-            found[key] = str(place.resolve())
+    found = {key: _from(root, getattr(config, key)) for key in ("model", "embedder")}
     if config.instructions and not config.instructions.startswith("hf:"):
         found["instructions"] = str(root / Path(config.instructions).expanduser())
     return found
+
+
+def _from(root: Path, source: str) -> str:
+    place = root / Path(source).expanduser()
+    return str(place.resolve()) if not source.startswith(("hf:", "pypi:")) and place.exists() else source

@@ -35,7 +35,7 @@ def verdict_sentence(data: Data) -> str:
     if first["gain"]["value"]:
         cost = first["cost"]
         parts.append(
-            f"Expected gain {interval(first['gain'], signed=True)} of 100, at most "
+            f"Expected gain {interval(first['gain'], signed=True)} of 100{_measured(first)}, at most "
             f"{points(first['at_most'], signed=True)}; about {duration(60 * cost['minutes'])} of this machine and "
             f"{duration(60 * cost['effort_minutes'])} of yours."
         )
@@ -73,7 +73,7 @@ def advice_table(data: Data) -> Table:
             _action(row),
             interval(row["gain"], signed=True),
             points(row["at_most"], signed=True),
-            row["rule"] or "no rule fired",
+            (row["rule"] or "no rule fired") + _measured(row),
         )
         for row in data["verdict"]
     )
@@ -101,12 +101,38 @@ def cost_table(data: Data) -> Table:
     return Table("What it would cost", columns, rows)
 
 
+def _measured(row: Data) -> str:
+    return f" (measured on {row['measured']})" if row.get("measured") else ""
+
+
 def _action(row: Data) -> str:
     return f"{row['action']} ({row['setting']})" if row.get("setting") and row["rule"] else str(row["action"])
 
 
 def _minutes(minutes: float) -> str:
     return duration(60 * minutes) if minutes else MISSING
+
+
+def curve_table(data: Data) -> Table:
+    """What small runs gained, and what all questions are expected to; no rows without any."""
+    curve = data.get("curve") or {}
+    title, columns = "What small runs gained, of 100", ("Questions learned", "Gain over the plain base", "The curve")
+    if not curve:
+        return Table(title, columns, ())
+    if curve["action"] is None:
+        return Table(title, columns, (), ("No small runs were made for a learning curve: no rule wants tuning.",))
+    rows = [
+        (str(row["questions"]), interval(row["gain"], signed=True), points(row["fitted"], signed=True))
+        for row in curve["points"]
+    ]
+    rows.append((f"{curve['questions']} (all)", "not run", interval(curve["foretold"], signed=True)))
+    notes = [
+        f"Each is one run of {curve['action']}, asked with retrieved passages. The interval is that of other "
+        "questions; another seed of training would move each point, too."
+    ]
+    if curve["bounded"]:
+        notes.append("The curve went beyond what the oracle arms allow, and is cut off there.")
+    return Table(title, columns, tuple(rows), tuple(notes))
 
 
 def condition_table(data: Data) -> Table:
@@ -141,8 +167,9 @@ def search_table(data: Data) -> Table:
 
 def diagnosis_tables(data: Data) -> tuple[Table, ...]:
     """As they are printed."""
-    found = (condition_table(data), search_table(data), loss_table(data), cost_table(data), advice_table(data))
-    return tuple(table for table in found if table.rows)
+    found = (condition_table(data), search_table(data), loss_table(data))
+    found += (curve_table(data), cost_table(data), advice_table(data))
+    return tuple(table for table in found if table.rows or table.notes)
 
 
 def _loss_notes(data: Data) -> list[str]:

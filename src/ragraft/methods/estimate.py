@@ -63,6 +63,15 @@ class Estimate:
     disk: int
     guessed: bool
 
+    def beside(self, other: Estimate, times: float) -> Estimate:
+        """This and so many times the other, which writes as much each time."""
+        return Estimate(
+            self.seconds + times * other.seconds,
+            self.tokens + round(times * other.tokens),
+            self.disk + math.ceil(times) * other.disk,
+            self.guessed or other.guessed,
+        )
+
     def __str__(self) -> str:
         text = f"about {duration(self.seconds)}, {rounded(self.tokens):,} tokens, {size(self.disk)}"
         return text + (" (first guess)" if self.guessed else "")

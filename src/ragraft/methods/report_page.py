@@ -16,8 +16,10 @@ from ragraft.methods.diagnosis_table import (
     advice_table,
     condition_table,
     cost_table,
+    curve_table,
     foretold_sentence,
     loss_table,
+    search_table,
     verdict_sentence,
 )
 from ragraft.methods.lint_table import lint_table
@@ -162,6 +164,8 @@ def _diagnosed(diagnosis: Mapping[str, Any]) -> dict[str, report_table.Table]:
     return {
         "lost": loss_table(diagnosis),
         "advice": advice_table(diagnosis),
+        "learned": curve_table(diagnosis),
+        "tried": search_table(diagnosis),
         "costs": cost_table(diagnosis),
         "asked": condition_table(diagnosis),
     }

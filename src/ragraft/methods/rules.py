@@ -16,6 +16,8 @@ Figures = Mapping[str, Mapping[str, Any]]
 """Name → {"value", "low", "high"}; a figure that was not measured is missing."""
 TUNABLE: tuple[Part, ...] = ("reading", "distraction", "form", "abstention")
 """The parts of which tuning wins most; `largest` compares them."""
+TUNE = "tune"
+"""The group of the rules that propose to tune."""
 
 
 @dataclass(frozen=True, slots=True)

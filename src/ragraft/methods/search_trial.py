@@ -1,4 +1,4 @@
-"""What search brings by depth, and what other settings of it would bring. Knows finders and prompts; asks no model.
+"""What search brings by depth, and what other settings or another index would. Knows finders, prompts; asks no model.
 
 Evidence counts as brought where the prompt would show all of it: passages that no longer fit are not read. Passages
 suffice where they show all the evidence, or hold a right answer that is long enough to mean something.
@@ -7,10 +7,11 @@ suffice where they show all the evidence, or hold a right answer that is long en
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ragraft.methods.containment import holds, is_telling
+from ragraft.methods.costs import Cost
 from ragraft.methods.finders import Finder
 from ragraft.methods.ladder import Climbed
 from ragraft.methods.prompt import PromptBuilder
@@ -30,6 +31,21 @@ class Setting:
     shows: Mapping[str, bool]
     passages: float
     """Passages shown, on average."""
+    tokens: float = 0.0
+    """Tokens of these passages, on average."""
+    cost: Cost = field(default_factory=Cost)
+    """What it takes once: another index, where it needs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherIndex:
+    """An index made otherwise from the same documents, to be tried beside the one in use."""
+
+    name: str
+    finder: Finder
+    placed: Mapping[str, ExamQuestion]
+    """Question id → the question with its evidence in the chunks of this index."""
+    cost: Cost
 
 
 def by_depth(
@@ -75,16 +91,37 @@ def try_settings(
                 for question, passages in zip(asked, ranked, strict=True)
             ]
             shows = {one.id: one.shown_by(_chunks(passages)) for one, passages in zip(asked, shown, strict=True)}
-            number = sum(map(len, shown)) / max(len(shown), 1)
-            found.append(Setting(f"{name}, k {depth}", shows, number))
+            number, tokens = _mean_size(shown, builder)
+            found.append(Setting(f"{name}, k {depth}", shows, number, tokens))
     return found
+
+
+def try_indexes(
+    questions: Sequence[ExamQuestion], indexes: Sequence[OtherIndex], *, builder: PromptBuilder, k: int, pool: int
+) -> list[Setting]:
+    """Each other index at k passages and deeper; a question that it holds no evidence of is not among its `shows`."""
+    found = []
+    for one in indexes:
+        placed = [one.placed[question.id] for question in questions if question.id in one.placed]
+        settings = try_settings(placed, {one.name: one.finder}, builder=builder, k=k, pool=pool)
+        found += [replace(setting, cost=one.cost) for setting in settings]
+    return found
+
+
+def _mean_size(shown: Sequence[Sequence[Passage]], builder: PromptBuilder) -> tuple[float, float]:
+    """How many passages are shown, and how many tokens they have."""
+    asked = max(len(shown), 1)
+    texts = {passage.id: passage.text for passages in shown for passage in passages}
+    tokens = {name: builder.tokenizer.count(text) for name, text in texts.items()}
+    number = sum(map(len, shown))
+    return number / asked, sum(tokens[passage.id] for passages in shown for passage in passages) / asked
 
 
 def gain_by_setting(climbed: Climbed, setting: Setting, used: Setting) -> float:
     """What a question gains by the setting: the loss to retrieval where it newly shows the evidence, and where it shows
     it no longer, minus what the question scores now."""
     before, now = used.shows.get(climbed.id), setting.shows.get(climbed.id)
-    if before is None or before == now:
+    if before is None or now is None or before == now:
         return 0.0
     return climbed.part("retrieval") if now else -climbed.score
 
@@ -100,7 +137,10 @@ def best_setting(climbed: Sequence[Climbed], settings: Sequence[Setting]) -> Set
 def settings_told(
     climbed: Sequence[Climbed], settings: Sequence[Setting], *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Each setting with the share of questions whose evidence it shows, and that share against the one in use."""
+    """Each setting with the share of questions whose evidence it shows, and that share against the one in use.
+
+    A question that another index holds no evidence of is unscored there.
+    """
     asked = [one for one in climbed if settings and one.id in settings[0].shows]
     if not asked:
         return []
@@ -108,7 +148,10 @@ def settings_told(
     used = [float(settings[0].shows[one.id]) for one in asked]
     rows = []
     for setting in settings:
-        shows = [float(setting.shows[one.id]) for one in asked]
+        known = [setting.shows.get(one.id) for one in asked]
+        shows = [None if one is None else float(one) for one in known]
+        if all(one is None for one in shows):
+            continue
         change = paired_difference(shows, used, clusters, resamples=resamples, seed=seed)
         share = mean_interval(shows, clusters, share=True, resamples=resamples, seed=seed)
         rows.append(
@@ -117,6 +160,7 @@ def settings_told(
                 "evidence shown": to_json(share),
                 "change": to_json(change),
                 "passages": round(setting.passages, 2),
+                "tokens": round(setting.tokens, 1),
             }
         )
     return rows

@@ -13,7 +13,8 @@ from typing import Any
 
 from ragraft.methods.costs import Cost, Machines
 from ragraft.methods.ladder import PARTS, Climbed, Part, loss_parts, recovered, total_loss
-from ragraft.methods.rules import TUNABLE, Action, Figures, Gain, Rule, Rules, first_that_fires
+from ragraft.methods.learning_curve import Curve, Foretold, foretell
+from ragraft.methods.rules import TUNABLE, TUNE, Action, Figures, Gain, Rule, Rules, first_that_fires
 from ragraft.methods.search_trial import Setting, best_setting, gain_by_setting
 from ragraft.methods.stats import mean_interval
 from ragraft.records import Interval, to_json
@@ -33,6 +34,8 @@ class Evidence:
     """Further figures by name, as `jargon`."""
     costs: Mapping[str, Cost] = field(default_factory=dict)
     """By action; of examples and search settings by these names."""
+    learned: Curve | None = None
+    """What small runs of one action gained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Option:
     cost: Cost
     effort: float
     rule: Rule | None = None
+    measured: bool = False
+    """Whether the gain was foretold from small runs, and not by the rules' shares."""
 
     @property
     def minutes(self) -> float:
@@ -61,6 +66,27 @@ class Adviser:
         self._resamples, self._seed = resamples, seed
         self._best = best_setting(evidence.climbed, evidence.settings)
         self.figures = self._all_figures()
+
+    def to_measure(self) -> str | None:
+        """The action that tunes by the first rule that says so; None where none does, or the verdict needs none."""
+        if first_that_fires(self._rules.first, self.figures):
+            return None
+        rule = first_that_fires([one for one in self._rules.pays if one.group == TUNE], self.figures)
+        return rule.action if rule else None
+
+    @property
+    def learned(self) -> Curve | None:
+        """What small runs gained, where there were any."""
+        return self._evidence.learned
+
+    def foretold(self) -> Foretold | None:
+        """What small runs say of their action, where there were any."""
+        curve = self.learned
+        if curve is None:
+            return None
+        gain = self._rules.actions[curve.action].gain
+        assert gain is not None, f"the rules say nothing of what {curve.action} gains"
+        return self._foretell(curve, self._gains(gain)[1])
 
     def advise(self, machines: Machines, *, price_here: float) -> dict[str, Any]:
         """`{"verdict": rows, first choice first; "decision": what was decided, by which rule, and the sentence}`."""
@@ -110,7 +136,15 @@ class Adviser:
         gains, at_most = self._gains(gain)
         effort = rule.effort if rule and rule.effort is not None else action.effort
         cost = self._evidence.costs.get(gain.measured or action.name, Cost())
+        curve = self._evidence.learned
+        if curve and curve.action == action.name:
+            found = self._foretell(curve, at_most)
+            return Option(action, found.gains, at_most, found.interval, cost, effort, rule, measured=True)
         return Option(action, gains, at_most, self._mean(gains), cost, effort, rule)
+
+    def _foretell(self, curve: Curve, at_most: Sequence[float]) -> Foretold:
+        clusters = [one.cluster for one in self._evidence.climbed]
+        return foretell(curve, clusters, at_most, resamples=self._resamples, seed=self._seed)
 
     def _gains(self, gain: Gain) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Of each question, what is expected and what the oracle arms allow at the most."""
@@ -191,6 +225,7 @@ class Adviser:
             "cost": {**machines.told(option.cost, price_here=price_here), "effort_minutes": option.effort},
             "rule": option.rule.name if option.rule else None,
             "because": option.rule.says if option.rule else "",
+            **({"measured": "small runs"} if option.measured else {}),
             **({"setting": self._best.name} if self._best and _by_settings(option) else {}),
         }
 

@@ -36,6 +36,7 @@ from ragraft.pipeline.browse_traffic import (
 from ragraft.pipeline.calibrated import RETRIEVALS, Retrieval
 from ragraft.pipeline.compare import Comparison, compare
 from ragraft.pipeline.enquiries import Answered, Enquiry, Piece, Prepared
+from ragraft.pipeline.events import Event
 from ragraft.pipeline.export import Exported, Wishes, export
 from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
@@ -44,7 +45,7 @@ from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
 from ragraft.pipeline.refreshing import Refreshed, refresh
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
 from ragraft.pipeline.routing import DEFAULT
-from ragraft.pipeline.runner import Event, Session, changed_keys, flat_settings, open_session, run_table
+from ragraft.pipeline.runner import Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.serving import TRAFFIC, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
 from ragraft.pipeline.standing import Standing, standing

@@ -230,11 +230,19 @@ class ConfiguredBackends:
 
     def embedder_identity(self) -> str:
         """Changes when the vectors would."""
-        source = self._config.embedder
-        return source if self._embedder_is_named() else _resolve("embedder", source).identity
+        return embedder_identity(self._config.embedder)
 
     def _embedder_is_named(self) -> bool:
-        return self._config.embedder in names("embedders") and self._config.embedder != "sentence-transformers"
+        return _is_named_embedder(self._config.embedder)
+
+
+def embedder_identity(source: str, key: str = "embedder") -> str:
+    """Changes when the vectors of this embedder would; an error says which key of the YAML named it."""
+    return source if _is_named_embedder(source) else _resolve(key, source).identity
+
+
+def _is_named_embedder(source: str) -> bool:
+    return source in names("embedders") and source != "sentence-transformers"
 
 
 def _resolve(key: str, source: str) -> ModelFolder:

@@ -24,6 +24,7 @@ from ragraft.pipeline.general import asks_base, fetch_general, read_general, tea
 from ragraft.pipeline.grading import read_labels
 from ragraft.pipeline.table import questions_of
 from ragraft.pipeline.texts import read_general_text
+from ragraft.pipeline.trials import check_trials
 from ragraft.workspace import Exam
 
 SHOWN = 5
@@ -41,18 +42,21 @@ def check_stage_inputs(config: Config, backends: ConfiguredBackends, stages: tup
             for check in checks:
                 check(config)
     if "index" in stages:
-        for source, identify in (
-            (config.model, backends.model_facts),
-            (config.embedder, backends.embedder_identity),
-        ):
-            if fetch or not source.startswith(("hf:", "pypi:")):
-                identify()
+        _check_models(config, backends, fetch=fetch)
+    if "diagnose" in stages:
+        check_trials(config, fetch=fetch)
     if "evaluate" in stages:
         _check_grader(config, backends, fetch=fetch)
     if "synthesize" in stages:
         _check_writer(config, backends, fetch=fetch)
         if fetch:
             fetch_general(config)
+
+
+def _check_models(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:
+    for source, identify in ((config.model, backends.model_facts), (config.embedder, backends.embedder_identity)):
+        if fetch or not source.startswith(("hf:", "pypi:")):
+            identify()
 
 
 def _check_grader(config: Config, backends: ConfiguredBackends, *, fetch: bool) -> None:

@@ -19,10 +19,11 @@ TUNINGS: dict[str, tuple[MethodName, ...]] = {"raft": ("raft",), "hybrid": ("hyb
 
 def action_costs(at: At, runs: Path) -> dict[str, Cost]:
     """By action: training of each kind, and another index."""
-    return {"retrieval": _index_cost(at, runs), **{name: _tuning(at, runs, chain) for name, chain in TUNINGS.items()}}
+    return {"retrieval": index_cost(at, runs), **{name: _tuning(at, runs, chain) for name, chain in TUNINGS.items()}}
 
 
-def _index_cost(at: At, runs: Path) -> Cost:
+def index_cost(at: At, runs: Path) -> Cost:
+    """To make the index of these settings."""
     plan = Foresight(at, runs).plan("index")
     assert plan is not None, "index is a long stage"
     flops = FORWARD * at.backends.embedder_size().parameters * plan.work.tokens
@@ -32,7 +33,7 @@ def _index_cost(at: At, runs: Path) -> Cost:
 def _tuning(at: At, runs: Path, chain: Sequence[MethodName]) -> Cost:
     """As if this run's settings trained so, on lessons that are yet to be made."""
     made = {name: folder for name, folder in at.made.items() if name != "synthesize"}
-    config = at.config.model_copy(update={"train": _chained(at.config.train, chain)})
+    config = at.config.model_copy(update={"train": chained(at.config.train, chain)})
     foresight = Foresight(replace(at, config=config, made=made), runs)
     plan = foresight.plan("train")
     assert plan is not None, "train is a long stage"
@@ -44,7 +45,7 @@ def _tuning(at: At, runs: Path, chain: Sequence[MethodName]) -> Cost:
     return Cost(plan.expected.seconds / 60, plan.work.tokens, flops)
 
 
-def _chained(train: TrainConfig, chain: Sequence[MethodName]) -> TrainConfig:
+def chained(train: TrainConfig, chain: Sequence[MethodName]) -> TrainConfig:
     """The settings with this chain and nothing after it: each method's own defaults where they may stand beside it."""
     try:
         return TrainConfig.model_validate({**train.model_dump(exclude_unset=True), "method": chain, "preference": None})

@@ -8,7 +8,8 @@ from typing import Any
 from ragraft.config import Config
 from ragraft.methods.costs import load_machines
 from ragraft.methods.finders import Asking
-from ragraft.pipeline.backends import load
+from ragraft.pipeline.backends import embedder_identity, load
+from ragraft.pipeline.preference import training_settings
 from ragraft.pipeline.texts import read_general_text
 from ragraft.pipeline.wiring import At, builder, finder, retriever
 from ragraft.workspace import Diagnosis, Exam, Folder, Index, hash_file
@@ -22,10 +23,12 @@ def run_diagnosis(at: At, out: Folder) -> Diagnosis:
     """Ask the base model, and advise."""
     from ragraft.pipeline.checks import check_askable
     from ragraft.pipeline.costing import action_costs
+    from ragraft.pipeline.trials import small_runs, try_other_indexes
     from ragraft.stages.diagnose import diagnose
 
-    config, exam, prompts = at.config, Exam(at.made["examine"]), builder(at)
+    config, exam, prompts, runs = at.config, Exam(at.made["examine"]), builder(at), out.path.parents[1]
     check_askable(exam, prompts)
+    learning = small_runs(at, runs)
     return diagnose(
         Index(at.made["index"]),
         exam,
@@ -35,10 +38,12 @@ def run_diagnosis(at: At, out: Folder) -> Diagnosis:
         retrieve=config.retrieve,
         synthesize=config.synthesize,
         finders=finders(at),
+        indexes=try_other_indexes(at, runs),
+        learning=learning,
         builder=prompts,
         scorer=at.backends.scorer(config.model) if at.backends.scores() else None,
         general=read_general_text(config),
-        costs=action_costs(at, out.path.parents[1]),
+        costs=action_costs(at, runs),
         machines=load_machines(config.diagnose.machines),
         out=out,
     )
@@ -63,11 +68,23 @@ def finders(at: At) -> dict[str, Any]:
 
 
 def diagnosis_settings(config: Config) -> list[Any]:
-    """What decides the answers and the advice; how lessons would be made and learned only decides their cost."""
-    lessons = config.synthesize
-    own = config.diagnose.model_dump(mode="json", exclude={"machines"})
+    """What decides the answers and the advice.
+
+    How lessons would be made and learned only decides their cost, unless small runs learn them.
+    """
+    lessons, tried = config.synthesize, config.diagnose
+    unused = {name for name in ("curve", "chunks", "embedders") if not getattr(tried, name)}
+    own = tried.model_dump(mode="json", exclude={"machines", *unused})
     examples = [lessons.hard, lessons.low, lessons.quote_words]
-    return [own, config.prompt, config.retrieve, examples, config.evaluate.generator]
+    found = [own, config.prompt, config.retrieve, examples, config.evaluate.generator]
+    if tried.curve:
+        found += [lessons, *training_settings(config), config.dap, config.hybrid]
+    return found
+
+
+def embedder_identities(config: Config) -> list[str]:
+    """Change when the vectors of the other embedders that are tried would."""
+    return [embedder_identity(source, "diagnose.embedders") for source in config.diagnose.embedders]
 
 
 def machines_identity(config: Config) -> str | None:

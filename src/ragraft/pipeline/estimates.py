@@ -79,7 +79,17 @@ class Foresight:
         measured = self._measured("evaluate" if stage == LESSONS else stage)
         found = arithmetic.expect(work, measured.pace)
         tokens = round(found.tokens * measured.tokens)
-        return Plan(stage, work, Estimate(found.seconds, tokens, found.disk, found.guessed))
+        expected = Estimate(found.seconds, tokens, found.disk, found.guessed)
+        return Plan(stage, work, self._with_trials(expected) if stage == "diagnose" else expected)
+
+    def _with_trials(self, expected: Estimate) -> Estimate:
+        """What a diagnosis takes with the other indexes that it tries, and with small runs as the YAML would train."""
+        tried = self.at.config.diagnose
+        wanted = {"index": len(tried.chunks) + len(tried.embedders), "train": sum(tried.curve)}
+        for stage, times in wanted.items():
+            plan = self.plan(stage) if times else None
+            expected = expected.beside(plan.expected, times) if plan else expected
+        return expected
 
     def learn(self, plan: Plan, folder: Folder, seconds: float) -> None:
         """Remember how fast a stage was that ran in one go."""
@@ -161,7 +171,7 @@ class Foresight:
         """A lesson a question is answered, and read with both answers, which needs a third more for the reference."""
         config = self.at.config
         train = config.train
-        lessons = min(self._lessons(), train.dpo.max_pairs)
+        lessons = min(self.lessons(), train.dpo.max_pairs)
         passages = 1 + sum(config.synthesize.distractors) / 2
         tokens = arithmetic.lesson_tokens(lessons, passages=passages, chunk_tokens=config.index.chunk_tokens)
         learned = arithmetic.train_work(2 * tokens * 4 / 3, epochs=train.dpo.epochs, trained=trained, kept=trained)
@@ -244,7 +254,7 @@ class Foresight:
 
         Nothing where others are asked, too, or more than can be foretold.
         """
-        config, questions = self.at.config, self._lessons()
+        config, questions = self.at.config, self.lessons()
         teacher = teacher_model(config)
         if "generate" in config.synthesize.made or teacher not in (None, config.model):
             return Work(0)
@@ -268,7 +278,7 @@ class Foresight:
         context, _, general = hybrid.ratio
         if not (general and any(METHODS[name].asks_base for name in config.train.method)):
             return 0, 0
-        learned = self._lessons() * TARGET_TOKENS * general / context
+        learned = self.lessons() * TARGET_TOKENS * general / context
         seeds = 0 if config.instructions else own_answers.number_of_seeds()
         return seeds, own_answers.number_on_passages(hybrid.with_documents * learned)
 
@@ -293,7 +303,7 @@ class Foresight:
             return _lines(files.exam) if side == "exam" else _lines(files.lessons) if files.lessons else 0
         return round(_lines(files) * float(getattr(shares, side)))
 
-    def _lessons(self) -> int:
+    def lessons(self) -> int:
         """Questions of the train side that lessons ask."""
         settings = self.at.config.synthesize
         questions = self._questions("train") if "given" in settings.questions else 0
@@ -308,7 +318,7 @@ class Foresight:
             # An epoch reads one copy, and what a group's lessons share is read once.
             counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
             return [float(one["tokens to compute"]) / one["copies"] for one in counts]
-        lessons = self._lessons()
+        lessons = self.lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         whole = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN
         texts = min(whole, config.dap.max_tokens or whole) * (1 + config.dap.general)
@@ -337,6 +347,12 @@ class Foresight:
             spent = seconds  # answers to lessons are part of the work
         return Really(spent, spent, work.tokens + work.written)
 
+    def really_diagnosed(self, work: Work, folder: Folder, seconds: float) -> Really:
+        tried = self.at.config.diagnose
+        if tried.curve or tried.chunks or tried.embedders:
+            return Really(0.0, 0.0, 0)  # what it tried took time that tells nothing of answers
+        return self.really_answered(work, folder, seconds)
+
     def really_answered(self, work: Work, folder: Folder, seconds: float) -> Really:
         meter, planned = self.at.backends.meter, arithmetic.answers_in(work, self.at.config.prompt.answer_tokens)
         # Kept answers took no time: as if all had been asked that were meant.
@@ -356,7 +372,7 @@ _REALLY: Mapping[str, Callable[[Foresight, Work, Folder, float], Really]] = {
     "index": Foresight.really_indexed,
     "train": Foresight.really_trained,
     "evaluate": Foresight.really_answered,
-    "diagnose": Foresight.really_answered,
+    "diagnose": Foresight.really_diagnosed,
     "calibrate": Foresight.really_answered,
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ragraft.config import Config, load_config
 from ragraft.disk import disk_faults_told
@@ -18,32 +18,14 @@ from ragraft.errors import ConfigError, WorkspaceError, or_meant
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.checks import check_stage_inputs
 from ragraft.pipeline.estimates import Foresight
+from ragraft.pipeline.events import Event, Tell
 from ragraft.pipeline.table import ROWS, TABLE, Stage
 from ragraft.pipeline.wiring import At
 from ragraft.workspace import Folder, Manifest, Run, hash_json, read_since
 
-State = Literal["unchanged", "outdated", "taught", "taken", "begun", "resumed", "done", "to take", "to run"]
 SYNCED = "sync"
 """In an index's history: what made this version current was `ragraft sync`."""
 CONFIG = "config.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What happened to a stage."""
-
-    stage: str
-    state: State
-    seconds: float = 0.0
-    source: str = ""
-    """The run that the result was, or would be, taken from."""
-    summary: dict[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
-    expected: str = ""
-    """What a long stage that begins, or would run, will take."""
-
-
-Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +157,7 @@ def bring(
     if dry:
         return None
     planned = _Planned(fingerprint, inputs, current)
-    return _make(stage, replace(at, forced=forced), run, tell, planned=planned)
+    return _make(stage, replace(at, forced=forced, tell=tell), run, tell, planned=planned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.report_table import Table
 from ragraft.methods.scorecard import METRICS
 from ragraft.methods.sweep_table import sweep_rows, sweep_table
-from ragraft.pipeline.runner import Session, Tell, open_session, run_table
+from ragraft.pipeline.events import Tell
+from ragraft.pipeline.runner import Session, open_session, run_table
 from ragraft.pipeline.table import evaluate_side
 from ragraft.workspace import Exam, Folder, hash_json
 

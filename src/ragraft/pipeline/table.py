@@ -13,7 +13,7 @@ from ragraft.config import Config, EvaluateConfig, QuestionFiles
 from ragraft.errors import ConfigError
 from ragraft.methods.teaching.table import METHODS
 from ragraft.pipeline.calibrating import calibration_settings, run_calibration
-from ragraft.pipeline.diagnosing import diagnosis_settings, machines_identity, run_diagnosis
+from ragraft.pipeline.diagnosing import diagnosis_settings, embedder_identities, machines_identity, run_diagnosis
 from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.grading import grading_identity, read_labels
 from ragraft.pipeline.passages import KeptPassages
@@ -308,6 +308,7 @@ TABLE: tuple[Stage, ...] = (
             _retrieved(at),
             general_text_identity(at.config),
             machines_identity(at.config),
+            *embedder_identities(at.config),
         ],
         run=run_diagnosis,
         apart=True,

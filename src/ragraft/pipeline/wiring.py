@@ -8,6 +8,7 @@ from typing import Any
 
 from ragraft.config import Config
 from ragraft.pipeline.backends import ConfiguredBackends
+from ragraft.pipeline.events import Tell, unheard
 from ragraft.records import Passage
 from ragraft.workspace import Calibration, Exam, Folder, Index, Scorecard, Since
 
@@ -25,6 +26,8 @@ class At:
     """The corpus and the index from which a newer one takes over what did not change."""
     since: Since | None = None
     """What a refreshed run goes on from."""
+    tell: Tell = unheard
+    """Hears what a stage tries beside its own work."""
 
 
 def finder(at: At, also: Mapping[str, list[Passage]] | None = None, *, reranked: bool = True) -> Any:

@@ -1,14 +1,15 @@
 """Decide whether tuning would help this RAG, and which kind. Reads Index and Exam; writes Diagnosis.
 
 Asks the base model the validation side under the conditions of `methods.ladder`, which finds what is lost where; what
-would pay is found by `methods.verdict`. Knows neither models nor prices.
+would pay is found by `methods.verdict`. Small runs, where they are wished for, are asked the same questions. Knows
+neither models nor prices.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -27,13 +28,23 @@ from ragraft.methods.form import form_validity
 from ragraft.methods.grade import measure_of
 from ragraft.methods.jargon import measure_jargon, sample_chunks
 from ragraft.methods.ladder import Climbed, Rungs, climb
+from ragraft.methods.learning_curve import Curve, SmallRuns
 from ragraft.methods.limit import spread_questions
 from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Recipe
 from ragraft.methods.rules import load_rules
 from ragraft.methods.scorecard import build_scorecard
-from ragraft.methods.search_trial import Setting, best_setting, by_depth, settings_told, try_settings
+from ragraft.methods.search_trial import (
+    OtherIndex,
+    Setting,
+    best_setting,
+    by_depth,
+    settings_told,
+    try_indexes,
+    try_settings,
+)
+from ragraft.methods.stats import mean_interval
 from ragraft.methods.verdict import Adviser, Evidence
 from ragraft.ports import Generator, Scorer
 from ragraft.records import Answer, ExamQuestion, to_json
@@ -57,6 +68,8 @@ def diagnose(
     retrieve: RetrieveConfig,
     synthesize: SynthesizeConfig,
     finders: Mapping[str, Finder],
+    indexes: Sequence[OtherIndex] = (),
+    learning: SmallRuns | None = None,
     builder: PromptBuilder,
     scorer: Scorer | None,
     general: Sequence[Sample],
@@ -67,8 +80,9 @@ def diagnose(
     """Write diagnosis.json, answers.jsonl, fewshot.json and summary.json.
 
     `finders` are ways to search, the one in use first; the others are only tried for what they find. `costs` are those
-    of the actions that need a machine. Without a `scorer`, the documents' language is compared with `general` text by
-    tokens a word alone.
+    of the actions that need a machine. `indexes` are others that search is tried in, `learning` are the small runs of a
+    learning curve, where one is wished for. Without a `scorer`, the documents' language is compared with `general` text
+    by tokens a word alone.
     """
     questions, left_out = _sized(exam, settings)
     found = next(iter(finders.values()))
@@ -79,7 +93,8 @@ def diagnose(
     out.write_json("fewshot.json", {"examples": [to_json(shot) for shot in shots.with_documents]})
     sampling = _Sampling(settings.resamples, settings.seed)
     climbed = _climb(questions, cells, room)
-    tried = try_settings(questions, finders, builder=builder, k=retrieve.k, pool=retrieve.pool)
+    depth = {"builder": builder, "k": retrieve.k, "pool": retrieve.pool}
+    tried = [*try_settings(questions, finders, **depth), *try_indexes(questions, indexes, **depth)]
     chunks = index.chunks()
     language = measure_jargon(
         sample_chunks(chunks, settings.texts, seed=settings.seed),
@@ -88,10 +103,13 @@ def diagnose(
         count=builder.tokenizer.count,
         **sampling.named,
     )
-    tokens = sum(chunk.tokens for chunk in chunks)
-    measured = _measured(language, tokens)
-    spent = {**costs, **_answer_costs(cells, climbed, tried, tokens=tokens / max(len(chunks), 1))}
-    adviser = Adviser(Evidence(climbed, tried, measured, spent), load_rules(), **sampling.named)
+    measured = _measured(language, sum(chunk.tokens for chunk in chunks))
+    evidence = Evidence(climbed, tried, measured, {**costs, **_answer_costs(cells, climbed, tried)})
+    adviser = Adviser(evidence, load_rules(), **sampling.named)
+    learned = _learn(adviser.to_measure(), room, questions, learning) if learning else None
+    if learned:
+        out.write_jsonl("curve.jsonl", (to_json(row) for rows in learned.rows for row in rows))
+        adviser = Adviser(replace(evidence, learned=learned.curve(cells)), load_rules(), **sampling.named)
     advice = adviser.advise(machines, price_here=settings.price_per_hour)
     loss = adviser.figures["loss"]
     data = {
@@ -111,6 +129,7 @@ def diagnose(
             "by_depth": by_depth(questions, found, pool=retrieve.pool, k=retrieve.k, **sampling.named),
             "settings": settings_told(climbed, tried, **sampling.named),
         },
+        "curve": _curve_told(adviser, learned, sampling) if learning else {},
         "language": language,
         "form": _forms(cells, questions, sampling),
         "calibration": _calibration(cells, questions, builder, sampling),
@@ -176,6 +195,58 @@ def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, sh
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What small runs of an action answered."""
+
+    action: str
+    runs: SmallRuns
+    clusters: tuple[str, ...]
+    rows: tuple[tuple[Answer, ...], ...]
+    """By run, in the order of the questions."""
+
+    def curve(self, cells: Cells) -> Curve:
+        """Their gains over the plain base."""
+        plain = cells[PLAIN, "retrieved"]
+        gains = tuple(tuple(_f1(row) - _f1(plain[row.question_id][0]) for row in rows) for rows in self.rows)
+        return Curve(self.action, self.runs.whole, self.runs.sizes, gains)
+
+
+def _learn(action: str | None, room: Room, questions: Sequence[ExamQuestion], runs: SmallRuns) -> _Learned | None:
+    """Ask every small run as the plain base was asked; None where no rule wants a model to be tuned."""
+    if action is None:
+        return None
+    shown = room.show("retrieved", questions)
+    rows = []
+    for size in runs.sizes:
+        arm = Arm(f"{action} on {size}", runs.tuned(action, size))
+        with progress_bar() as bar:
+            room.tick = partial(bar.advance, bar.add_task("answering", total=len(shown)))
+            rows.append(tuple(row for row, _ in room.cell(arm, "retrieved", shown)))
+    return _Learned(action, runs, tuple(question.cluster for question in questions), tuple(rows))
+
+
+def _curve_told(adviser: Adviser, learned: _Learned | None, sampling: _Sampling) -> dict[str, Any]:
+    """Each run's gain, and what all questions are expected to gain by them."""
+    curve, foretold = adviser.learned, adviser.foretold()
+    if learned is None or curve is None or foretold is None:
+        return {"action": None}
+    points = [
+        {
+            "questions": size,
+            "gain": to_json(mean_interval(gains, learned.clusters, **sampling.named)),
+            "fitted": fitted,
+        }
+        for size, gains, fitted in zip(curve.sizes, curve.gains, foretold.fitted, strict=True)
+    ]
+    told = {"foretold": to_json(foretold.interval), "half": foretold.half, "bounded": foretold.bounded}
+    return {"action": curve.action, "questions": curve.whole, "points": points, **told}
+
+
+def _f1(row: Answer) -> float:
+    return row.scores["f1_all"] or 0.0
+
+
 def _arm(cells: Cells) -> str:
     """The model of the ladder above its first rung."""
     return FEWSHOT if (FEWSHOT, "retrieved") in cells else PLAIN
@@ -220,15 +291,13 @@ def _measured(language: Mapping[str, Any], tokens: int) -> dict[str, Mapping[str
     return found
 
 
-def _answer_costs(
-    cells: Cells, climbed: Sequence[Climbed], tried: Sequence[Setting], *, tokens: float
-) -> dict[str, Cost]:
-    """What every later answer costs more with examples, and with the best search setting."""
+def _answer_costs(cells: Cells, climbed: Sequence[Climbed], tried: Sequence[Setting]) -> dict[str, Cost]:
+    """What every later answer costs more with examples, and with the best search setting, and its index once."""
     plain, examples = cells[PLAIN, "retrieved"], cells[_arm(cells), "retrieved"]
     longer = sum(examples[name][0].prompt_tokens - row.prompt_tokens for name, (row, _) in plain.items()) / len(plain)
     best = best_setting(climbed, tried)
-    deeper = (best.passages - tried[0].passages) * tokens if best else 0.0
-    return {"examples": Cost(tokens_an_answer=longer), "settings": Cost(tokens_an_answer=deeper)}
+    searched = replace(best.cost, tokens_an_answer=best.tokens - tried[0].tokens) if best else Cost()
+    return {"examples": Cost(tokens_an_answer=longer), "settings": searched}
 
 
 def _conditions(cells: Cells, questions: Sequence[ExamQuestion], sampling: _Sampling) -> list[dict[str, Any]]:
@@ -261,7 +330,7 @@ def _calibration(
     for name, (row, reply) in cells[_arm(cells), "retrieved"].items():
         value = None if row.abstained else confidence(reply, builder.tokenizer.count)
         if value is not None:
-            sure.append(Sure(value, (row.scores["f1_all"] or 0.0) >= RIGHT, clusters[name]))
+            sure.append(Sure(value, _f1(row) >= RIGHT, clusters[name]))
     return calibration(sure, **sampling.named)
 
 

@@ -17,7 +17,9 @@ from ragraft.methods.costs import Cost, load_machines
 from ragraft.methods.diagnosis_table import diagnosis_tables, verdict_sentence
 from ragraft.methods.finders import Asking
 from ragraft.methods.general_text import general_samples
+from ragraft.methods.learning_curve import SmallRuns
 from ragraft.methods.prompt import PromptBuilder
+from ragraft.methods.search_trial import OtherIndex
 from ragraft.ports import Tokenizer
 from ragraft.records import (
     Chunk,
@@ -127,6 +129,8 @@ def bring(
     rows: Sequence[ExamQuestion] | None = None,
     chunk_tokens: int = 12,
     scores: bool = True,
+    indexes: Sequence[OtherIndex] = (),
+    learning: SmallRuns | None = None,
     **settings: Any,
 ) -> Diagnosis:
     place = Folder(folder)
@@ -149,6 +153,8 @@ def bring(
         retrieve=RetrieveConfig(k=2, pool=12),
         synthesize=SynthesizeConfig(),
         finders={"as it is": Asking(Ranked(passages, world.place))},
+        indexes=indexes,
+        learning=learning,
         builder=PromptBuilder(tokenizer, PROMPT.abstention, PROMPT.max_tokens, PROMPT.answer_tokens),
         scorer=world if scores else None,
         general=general_samples(),
