@@ -21,6 +21,7 @@ al. 2020, 2001.08361, section 2.1)."""
 FORWARD = 2
 """Operations for a parameter and a token read."""
 PER_TERA = 1e12
+HERE = "this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,20 @@ class Machines:
     machines: tuple[Machine, ...]
 
     def told(self, cost: Cost, *, price_here: float) -> dict[str, Any]:
-        """The cost as plain data, with money here and on each machine."""
-        money = {"this machine": round(cost.minutes / 60 * price_here, 4)}
+        """The cost as plain data, with minutes and money here and on each machine."""
+        money = {HERE: round(cost.minutes / 60 * price_here, 4)}
+        minutes = {}
         for one in self.machines:
             hours = cost.flops / (one.tflops * PER_TERA * self.utilisation) / 3600
             money[one.name] = round(hours * one.price, 4)
+            minutes[one.name] = round(60 * hours, 2)
         return {
             "minutes": round(cost.minutes, 1),
             "tokens": cost.tokens,
             "flops": cost.flops,
             "tokens_an_answer": round(cost.tokens_an_answer, 1),
             "money": money,
+            "minutes_on": minutes,
             "currency": self.currency,
             "prices_of": self.dated,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ragraft.methods.costs import HERE
 from ragraft.methods.estimate import duration
 from ragraft.methods.exam_facts import making_sentence
 from ragraft.methods.report_table import Table
@@ -86,11 +87,11 @@ def cost_table(data: Data) -> Table:
     rows = tuple(
         (
             _action(row),
-            _minutes(cost["minutes"]),
+            _here(cost),
             _minutes(cost["effort_minutes"]),
             f"{cost['tokens']:,}" if cost["tokens"] else MISSING,
             f"{cost['flops']:.1e}" if cost["flops"] else MISSING,
-            _money(cost),
+            _hired(cost),
             f"{cost['tokens_an_answer']:+,.0f}" if cost["tokens_an_answer"] else MISSING,
         )
         for row in data["verdict"]
@@ -218,10 +219,22 @@ def _calibration(found: Data) -> list[str]:
     return [f"Confidence against correctness: calibration error {interval(found['ece'])} of 100{says}."]
 
 
-def _money(cost: Data) -> str:
-    """The cheapest and the dearest of the named machines."""
-    hired: Sequence[float] = [price for name, price in cost["money"].items() if name != "this machine"]
+def _here(cost: Data) -> str:
+    """Minutes of this machine, with its money where it has a price."""
+    paid = cost["money"].get(HERE)
+    return _minutes(cost["minutes"]) + (f", {_paid(paid, cost)}" if paid else "")
+
+
+def _hired(cost: Data) -> str:
+    """Money and minutes on the named machines, from the cheapest to the dearest and from the fastest to the slowest."""
+    hired: Sequence[float] = [price for name, price in cost["money"].items() if name != HERE]
     if not hired or not cost["flops"]:
         return MISSING
     low, high = min(hired), max(hired)
-    return f"{low:.2f} to {high:.2f} {cost['currency']}" if high >= CENT else f"under 0.01 {cost['currency']}"
+    money = f"{low:.2f} to {_paid(high, cost)}" if high >= CENT else _paid(high, cost)
+    minutes = [60 * one for one in cost.get("minutes_on", {}).values()]
+    return f"{money}, {duration(min(minutes))} to {duration(max(minutes))}" if minutes else money
+
+
+def _paid(money: float, cost: Data) -> str:
+    return f"{money:.2f} {cost['currency']}" if money >= CENT else f"under 0.01 {cost['currency']}"

@@ -16,7 +16,7 @@ from ragraft.methods.report_text import model_name, points, true_minus
 from ragraft.methods.text_fit import texts_sentences
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "What was lost before training, and what would pay": ("lost", "advice", "costs", "asked"),
+    "What was lost before training, and what would pay": ("lost", "advice", "learned", "costs", "asked", "tried"),
     "How well each model answers": ("grid", "labels", "differences", "evidence"),
     "How the score moves with what is shown": ("sweep-distractors", "sweep-position", "sweep-k"),
     "Probes": ("probe-rgb", "probe-removal", "probe-replacement", "probe-coherence"),

@@ -22,6 +22,7 @@ def test_money_is_hours_of_what_a_machine_really_gets(tmp_path: Path) -> None:
     )
     told = load_machines(file).told(Cost(minutes=90, tokens=5, flops=3600 * 50e12), price_here=4)
     assert told["money"] == {"this machine": 6.0, "Ours": 2.0}
+    assert told["minutes_on"] == {"Ours": 60.0}
     assert (told["currency"], told["prices_of"], told["minutes"], told["tokens"]) == ("EUR", "2030", 90, 5)
 
 

@@ -9,6 +9,7 @@ from ragraft.methods.diagnosis_table import (
     MEANINGS,
     advice_table,
     cost_table,
+    curve_table,
     diagnosis_tables,
     foretold_sentence,
     loss_table,
@@ -26,6 +27,7 @@ def figure(value: float, low: float | None = None, high: float | None = None) ->
 def cost(**given: Any) -> dict[str, Any]:
     money = {"this machine": 0.0, "A": 0.2, "B": 0.5}
     base = {"minutes": 0.0, "tokens": 0, "flops": 0.0, "tokens_an_answer": 0.0, "money": money, "currency": "USD"}
+    base["minutes_on"] = {"A": 9.0, "B": 2.0}
     return {**base, "prices_of": "2025", "effort_minutes": 0.0, **given}
 
 
@@ -107,14 +109,35 @@ def test_actions_stand_with_gain_rule_and_cost() -> None:
         ("prompt", "+1.0 [-9.0, 11.0]", "+1.0", "no rule fired"),
     )
     assert cost_table(diagnosis()).rows == (
-        ("raft", "14 min", "15 min", "500,000", "4.0e+14", "0.20 to 0.50 USD", "-"),
+        ("raft", "14 min", "15 min", "500,000", "4.0e+14", "0.20 to 0.50 USD, 2 min to 9 min", "-"),
         ("prompt", "-", "20 min", "-", "-", "-", "+812"),
     )
+    paid = option("raft", 0.2, 0.3, None, minutes=14, money={"this machine": 0.09, "A": 0.001, "B": 0.002}, flops=1e9)
+    assert cost_table(diagnosis(verdict=[paid])).rows[0][1::4] == (
+        "14 min, 0.09 USD", "under 0.01 USD, 2 min to 9 min",
+    )  # fmt: skip
     setting = {**option("retrieval", 0.2, 0.3, "another search setting"), "setting": "as it is, k 8"}
     assert advice_table(diagnosis(verdict=[setting])).rows[0][0] == "retrieval (as it is, k 8)"
     assert [table.title for table in diagnosis_tables(diagnosis())] == [
         "What is lost, of 100", "What it would cost", "What would pay, of 100",
     ]  # fmt: skip
+
+
+def test_what_small_runs_gained_stands_in_the_verdict_and_in_a_table_of_its_own() -> None:
+    points = [{"questions": size, "gain": figure(0.1, 0.0, 0.2), "fitted": 0.09} for size in (12, 24)]
+    curve = {"action": "raft", "questions": 96, "points": points, "foretold": figure(0.2, 0.1, 0.3), "bounded": True}
+    measured = {**option("raft", 0.2, 0.2, "right words in the wrong form", minutes=14), "measured": "small runs"}
+    data = diagnosis(curve=curve, verdict=[measured])
+    assert "Expected gain +20.0 [10.0, 30.0] of 100 (measured on small runs), at most +20.0;" in verdict_sentence(data)
+    assert advice_table(data).rows[0][-1] == "right words in the wrong form (measured on small runs)"
+    table = curve_table(data)
+    assert table.rows == (
+        ("12", "+10.0 [0.0, 20.0]", "+9.0"),
+        ("24", "+10.0 [0.0, 20.0]", "+9.0"),
+        ("96 (all)", "not run", "+20.0 [10.0, 30.0]"),
+    )
+    assert table.notes[1] == "The curve went beyond what the oracle arms allow, and is cut off there."
+    assert curve_table(diagnosis()).rows == ()
 
 
 def test_the_page_shows_the_verdict_first() -> None:
