@@ -344,6 +344,6 @@ class DiagnoseConfig(Section):
 
 class ReportConfig(Section):
     examples: int = Field(12, ge=0)
-    """Questions shown on which base and tuned differ, half wins and half losses where there are."""
+    """Questions shown on which base and tuned differ, wins and losses alike; and a third as many abstentions."""
     track: str | None = None
     """Where the report's figures are kept, too: mlflow, trackio, or a plugin; nowhere by default."""

@@ -47,7 +47,7 @@ def grid_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     models = report["grid"]["models"]
     top = max([10.0, *(row["high"] if row["high"] is not None else row["f1"] for row in rows)])
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("model:N", sort=[model_name(model) for model in models], title=None, axis=_names_axis())
+        y=alt.Y("model:N", sort=[model_name(model) for model in models], title=None, axis=names_axis())
     )
     # Room on the right for the figure, which stands beyond the whisker.
     scale = alt.Scale(domain=[0, min(130.0, top * (1.12 if width >= WIDE else 1.25))], nice=False)
@@ -101,7 +101,7 @@ def difference_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     margin = (0.12 if width >= WIDE else 0.3) * max(high - low, 1.0)
     scale = alt.Scale(domain=[low - margin, high + margin], nice=False)
     data = alt.Chart(alt.InlineData(values=rows))
-    base = data.encode(y=alt.Y("which:N", sort=[row["which"] for row in rows], title=None, axis=_names_axis()))
+    base = data.encode(y=alt.Y("which:N", sort=[row["which"] for row in rows], title=None, axis=names_axis()))
     axis: dict[str, Any] = {
         "scale": scale,
         "title": f"points of {report['headline']['measure']}, tuned minus base",
@@ -194,7 +194,8 @@ def _model_scale(models: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=[model_name(model) for model in models], range=list(colours.values()))
 
 
-def _names_axis() -> alt.Axis:
+def names_axis() -> alt.Axis:
+    """An axis of names, left of the plot."""
     import altair as alt
 
     return alt.Axis(

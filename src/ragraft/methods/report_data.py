@@ -12,7 +12,7 @@ from typing import Any
 from ragraft.methods.agreement import agreement_sentence
 from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.judging import SUPPORTED
-from ragraft.methods.report_examples import choose_examples, example_data, pair_answers
+from ragraft.methods.report_examples import choose_abstentions, choose_examples, example_data, pair_answers
 from ragraft.methods.report_forgetting import forgetting_data, forgetting_warning
 from ragraft.methods.report_significance import guardrail_warnings, significance_sentence, too_small_warning
 from ragraft.methods.report_text import (
@@ -43,6 +43,8 @@ ABSTENTION = (
 CITATIONS = ("citation_precision", "citation_recall", "quoting_share", "quote_verbatim", "from_memory", SUPPORTED)
 COST = ("prompt_tokens", "answer_tokens", "truncated")
 SIGNIFICANCE = ("p", "p_holm", "detectable", "mcnemar")
+ABSTENTIONS = 3
+"""Of as many differences shown, one abstention beside them."""
 UNMEASURED = "how far it agrees with people was not measured (evaluate.grader_labels, or ragraft agreement)"
 ONE_SEED = "one training seed; headlines need three"
 NO_FEWSHOT = "the few-shot base was not examined; part of what tuning seems to gain may be only form"
@@ -68,7 +70,7 @@ class Sources:
     metrics: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Folder of a method, as in `01-raft` → rows of its metrics.jsonl."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What only the pipeline knows: name, created, passages, settings, and anything flat worth showing."""
+    """What only the pipeline knows: name, created, passages, settings, again, and anything flat worth showing."""
     forgetting: Mapping[str, Any] = field(default_factory=dict)
     """The scores' forgetting.json."""
     lint: Mapping[str, Any] = field(default_factory=dict)
@@ -125,11 +127,12 @@ def build_report(sources: Sources, *, examples: int) -> dict[str, Any]:
         "loss": {name: [dict(row) for row in rows] for name, rows in sources.metrics.items()},
         "examples": _examples(sources, opponent, examples),
         "settings": dict(facts.get("settings") or {}),
+        "again": dict(facts.get("again") or {}),
         "facts": {key: value for key, value in facts.items() if key not in _OWN_PLACE},
     }
 
 
-_OWN_PLACE = frozenset({"name", "created", "settings", "passages"})
+_OWN_PLACE = frozenset({"name", "created", "settings", "passages", "again"})
 
 
 def _exam(sources: Sources) -> dict[str, Any]:
@@ -233,12 +236,21 @@ def _examples(sources: Sources, opponent: str | None, number: int) -> dict[str, 
 
     pairs = pair_answers(sources.questions, answers(opponent), answers(TUNED))
     wins, losses = choose_examples(pairs, number)
+    silent = [pair for pair in pairs if pair.after.abstained]
+    others = [pair for pair in silent if pair not in (*wins, *losses)]
     passages = sources.facts.get("passages")
     better = sum(pair.gain > 0 for pair in pairs)
     worse = sum(pair.gain < 0 for pair in pairs)
     return {
         "models": [opponent, TUNED],
-        "counts": {"better": better, "worse": worse, "equal": len(pairs) - better - worse},
+        "counts": {
+            "better": better,
+            "worse": worse,
+            "equal": len(pairs) - better - worse,
+            "abstained": len(silent),
+            "rightly": sum(not pair.question.question.answerable for pair in silent),
+        },
         "wins": [example_data(pair, passages) for pair in wins],
         "losses": [example_data(pair, passages) for pair in losses],
+        "abstentions": [example_data(pair, passages) for pair in choose_abstentions(others, number // ABSTENTIONS)],
     }

@@ -1,7 +1,8 @@
-"""Choose questions on which two models differ, wins and losses alike. Knows answers; knows nothing of pages."""
+"""Choose questions on which two models differ or the second abstains. Knows answers; knows nothing of pages."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,16 @@ def choose_examples(pairs: Sequence[Pair], number: int) -> tuple[list[Pair], lis
     half = number // 2
     won = min(len(wins), max(number - half, number - len(losses)))
     return wins[:won], losses[: number - won]
+
+
+def choose_abstentions(pairs: Sequence[Pair], number: int) -> list[Pair]:
+    """Up to `number` of questions on which the second model abstained: wrongly and rightly in turn, by cluster."""
+    kinds = [
+        _spread([pair for pair in pairs if pair.question.question.answerable == answerable])
+        for answerable in (True, False)
+    ]
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*kinds))
+    return [pair for pair in turns if pair is not None][:number]
 
 
 def example_data(pair: Pair, passages: Passages | None) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def _table(table: Table, *, alone: bool) -> list[str]:
 
 
 def _examples(report: Mapping[str, Any]) -> list[str]:
-    examples: Sequence[Mapping[str, Any]] = [*report["examples"]["wins"], *report["examples"]["losses"]]
+    kinds = ("wins", "losses", "abstentions")
+    examples: Sequence[Mapping[str, Any]] = [one for kind in kinds for one in report["examples"].get(kind) or ()]
     blocks = ["## Where the answers differ"] if examples else []
     for example in examples:
         gold = " · ".join(map(_line, example["gold"])) or "none: the documents hold no answer"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ragraft.methods import charts, curve_charts, report_table, routing_charts
+from ragraft.methods import charts, curve_charts, diagnosis_charts, report_table, routing_charts
 from ragraft.methods.diagnosis_table import (
     advice_table,
     condition_table,
@@ -70,6 +70,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         dark=charts.DARK,
         tables=page_tables(report),
         examples=[marked_example(example) for kind in ("wins", "losses") for example in report["examples"][kind]],
+        abstained=[marked_example(example) for example in report["examples"].get("abstentions") or ()],
         lists=page_lists(report),
     )
 
@@ -93,6 +94,7 @@ def _charts(report: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
         **_sweep_charts(report),
         **{name: (charts.loss_rows(rows), partial(charts.loss_chart, rows)) for name, rows in _losses(report).items()},
         **_routing_charts(report.get("calibration") or {}),
+        **_diagnosis_charts(report.get("diagnosis") or {}),
     }
     widths = (("wide", charts.WIDE), ("narrow", charts.NARROW))
     return {
@@ -110,6 +112,13 @@ def _sweep_charts(report: Mapping[str, Any]) -> dict[str, Maker]:
             partial(curve_charts.sweep_chart, sweep, measure, AXES[sweep["sweep"]]),
         )
         for sweep in report.get("sweeps") or ()
+    }
+
+
+def _diagnosis_charts(diagnosis: Mapping[str, Any]) -> Mapping[str, Maker]:
+    return {
+        "parts": (diagnosis_charts.parts_rows(diagnosis), partial(diagnosis_charts.parts_chart, diagnosis)),
+        "learned": (diagnosis_charts.learned_rows(diagnosis), partial(diagnosis_charts.learned_chart, diagnosis)),
     }
 
 
@@ -175,10 +184,19 @@ def _calibrated(calibration: Mapping[str, Any]) -> dict[str, report_table.Table]
     return dict(zip(("routing", "errors"), calibration_tables(calibration), strict=True)) if calibration else {}
 
 
+LISTS = {
+    "To do this again": "again",
+    "Run": "facts",
+    "Lessons": "lessons",
+    "Training": "training",
+    "Settings": "settings",
+}
+"""Titles of the lists at the end → their part of the report."""
+
+
 def page_lists(report: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Named lists of (key, text) for the end of the page."""
-    parts = (("Run", "facts"), ("Lessons", "lessons"), ("Training", "training"), ("Settings", "settings"))
-    return [(title, flatten(report[part])) for title, part in parts if report[part]]
+    return [(title, flatten(report[part])) for title, part in LISTS.items() if report.get(part)]
 
 
 def marked_example(example: Mapping[str, Any]) -> dict[str, Any]:

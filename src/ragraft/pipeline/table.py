@@ -18,6 +18,7 @@ from ragraft.pipeline.general import asks_base, general_identity
 from ragraft.pipeline.grading import grading_identity, read_labels
 from ragraft.pipeline.passages import KeptPassages
 from ragraft.pipeline.preference import training_settings, tuned_answers
+from ragraft.pipeline.reproducing import again
 from ragraft.pipeline.texts import general_text_identity, text_fit, text_settings
 from ragraft.pipeline.tracking import track_report
 from ragraft.pipeline.wiring import At, builder, finder, retriever
@@ -210,6 +211,7 @@ def _report(at: At, out: Folder) -> object:
         "settings": at.config.model_dump(mode="json"),
         "passages": _passages(at),
         "method": "+".join(at.config.train.stages),
+        "again": again(at),
     }
     made = report(
         Scorecard(at.made["evaluate"]),

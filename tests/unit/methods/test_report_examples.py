@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.report_examples import Pair, choose_examples, example_data, pair_answers
+from ragraft.methods.report_examples import Pair, choose_abstentions, choose_examples, example_data, pair_answers
 from ragraft.records import Answer, ExamQuestion, Question
 
 
@@ -43,6 +43,22 @@ def test_largest_come_first_and_equals_are_spread_over_clusters() -> None:
     pairs = [pair("a", "one", 1.0), pair("b", "one", 1.0), pair("c", "two", 1.0), pair("d", "three", 0.5)]
     wins, _ = choose_examples(pairs, 4)
     assert [row.question.id for row in wins] == ["a", "c", "b", "d"]
+
+
+def test_abstentions_are_wrong_and_right_in_turn_and_spread_over_clusters() -> None:
+    def silent(name: str, cluster: str, *, answerable: bool) -> Pair:
+        asked = question(name, cluster, answerable=answerable)
+        return Pair(asked, answer(name, "base", 0.0), answer(name, "tuned", 0.0, abstained=True), 0.0)
+
+    pairs = [
+        silent("a", "one", answerable=True),
+        silent("b", "one", answerable=True),
+        silent("c", "two", answerable=True),
+        silent("d", "one", answerable=False),
+    ]
+    assert [row.question.id for row in choose_abstentions(pairs, 3)] == ["a", "d", "c"]
+    assert [row.question.id for row in choose_abstentions(pairs[::-1], 9)] == ["a", "d", "c", "b"]
+    assert choose_abstentions(pairs[:1], 0) == []
 
 
 def test_pairs_need_a_score_on_both_sides() -> None:

@@ -81,7 +81,7 @@ def test_report_json() -> None:
     }
     assert made["examples"] == {
         "models": ["base", "tuned"],
-        "counts": {"better": 1, "worse": 0, "equal": 0},
+        "counts": {"better": 1, "worse": 0, "equal": 0, "abstained": 0, "rightly": 0},
         "wins": [
             {
                 "question_id": "q",
@@ -103,6 +103,7 @@ def test_report_json() -> None:
             }
         ],
         "losses": [],
+        "abstentions": [],
     }  # fmt: skip
     assert {key: made[key] for key in ("name", "created", "exam", "facts", "settings", "labels", "abstention")} == {
         "name": "tiny",

@@ -230,7 +230,7 @@ def test_warnings_name_what_limits_the_claim(tmp_path: Path) -> None:
 def test_examples_show_wins_and_losses_with_what_was_read(tmp_path: Path) -> None:
     made = make_sample().write(tmp_path)
     examples = made.data()["examples"]
-    assert examples["counts"] == {"better": 4, "worse": 2, "equal": 8}
+    assert examples["counts"] == {"better": 4, "worse": 2, "equal": 8, "abstained": 0, "rightly": 0}
     assert [row["question_id"] for row in examples["wins"]] == ["q02", "q04"]
     assert [row["question_id"] for row in examples["losses"]] == ["q03", "q09"]
     shown = examples["wins"][0]["passages"]
@@ -394,5 +394,5 @@ def test_report_is_plain_json_in_a_fixed_shape(tmp_path: Path) -> None:
         "name", "created", "headline", "diagnosis", "calibration", "warnings", "exam", "grid", "by_evidence",
         "differences", "abstention", "citations", "cost", "timing", "selective", "grader", "sweeps", "probes",
         "forgetting", "labels", "texts", "retrieval", "sides", "known_documents",
-        "lessons", "lint", "training", "loss", "examples", "settings", "facts",
+        "lessons", "lint", "training", "loss", "examples", "settings", "again", "facts",
     ]  # fmt: skip
