@@ -45,3 +45,22 @@ def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(
     _, shown, _ = ragraft_("show", "diagnosis", "--file", site.file)
     assert again.endswith(shown)
     assert len(fakes.launcher.launched) == 0
+
+
+def test_what_a_diagnosis_tries_is_a_flag(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
+    site = make_site(examine={"shares": {"train": 0.3, "validation": 0.5, "calibration": 0.0, "exam": 0.2}})
+    code, out, _ = ragraft_("diagnose", site.file, "--curve", "--try-chunks", "24,32", "--try-embedder", "hashing")
+    assert code == 0
+    tries = [line for line in out.splitlines() if line.startswith("diagnose    tries ")]
+    assert [line.partition(": about")[0].removeprefix("diagnose    tries ") for line in tries] == [
+        "chunks of 24 tokens",
+        "chunks of 32 tokens",
+        *(f"raft on {size} of 12 questions" for size in (2, 3, 6)),
+    ], "hashing is in use"
+    assert len(fakes.launcher.launched) == 3
+    said = " ".join(out.split())
+    assert "What small runs gained, of 100" in said
+    assert "chunks of 24 tokens, k 2" in said
+    again = ("--set", "diagnose.curve=[0.125, 0.25, 0.5]", "--set", "diagnose.chunks=[24, 32]")
+    _, out, _ = ragraft_("diagnose", site.file, *again, "--set", "diagnose.embedders=[hashing]")
+    assert f"Nothing to do: {site.run} is up to date." in out

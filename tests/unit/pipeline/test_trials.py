@@ -24,7 +24,7 @@ CURVE = "diagnose.curve=[0.5, 0.25]"
 @pytest.fixture
 def site(make_site: MakeSite) -> Site:
     """Enough clusters of validation questions that a rule can want tuning."""
-    return make_site(examine={"shares": {"train": 0.35, "validation": 0.35, "calibration": 0.1, "exam": 0.2}})
+    return make_site(examine={"shares": {"train": 0.3, "validation": 0.5, "calibration": 0.0, "exam": 0.2}})
 
 
 def siblings(site: Site) -> list[str]:
