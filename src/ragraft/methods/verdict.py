@@ -15,7 +15,7 @@ from ragraft.methods.costs import Cost, Machines
 from ragraft.methods.ladder import PARTS, Climbed, Part, loss_parts, recovered, total_loss
 from ragraft.methods.learning_curve import Curve, Foretold, foretell
 from ragraft.methods.rules import TUNABLE, TUNE, Action, Figures, Gain, Rule, Rules, first_that_fires
-from ragraft.methods.search_trial import Setting, best_setting, gain_by_setting
+from ragraft.methods.search_trial import Setting, best_setting, gains_of_choosing
 from ragraft.methods.stats import mean_interval
 from ragraft.records import Interval, to_json
 
@@ -153,8 +153,7 @@ class Adviser:
             changed = tuple(one.step("examples") for one in climbed)
             return changed, changed
         if gain.measured == "settings":
-            best, used = self._best, self._evidence.settings
-            won = tuple(gain_by_setting(one, best, used[0]) if best else 0.0 for one in climbed)
+            won = tuple(gains_of_choosing(climbed, self._evidence.settings, seed=self._seed))
             return won, tuple(one.part("retrieval") for one in climbed)
         rates = gain.recovers or {}
         return (

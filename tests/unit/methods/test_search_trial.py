@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import pytest
 
 from ragraft.methods.finders import Finder, Kept
 from ragraft.methods.ladder import Climbed, Step
 from ragraft.methods.prompt import PromptBuilder
-from ragraft.methods.search_trial import best_setting, by_depth, gain_by_setting, settings_told, try_settings
+from ragraft.methods.search_trial import (
+    Setting,
+    best_setting,
+    by_depth,
+    gain_by_setting,
+    gains_of_choosing,
+    settings_told,
+    try_settings,
+)
 from ragraft.ports import Tokenizer
 from ragraft.records import ExamQuestion, Passage, Question
 
@@ -78,6 +88,33 @@ def test_the_setting_that_wins_most_is_the_best(word_tokenizer: Tokenizer) -> No
     assert told[0]["change"]["value"] == 0.0
     assert told[1]["change"]["value"] == pytest.approx(1 / 3)
     assert [row["passages"] for row in told] == [2.0, 4.0, 2.0, 2.0]
+
+
+def test_choosing_among_settings_of_luck_gains_no_more_than_each() -> None:
+    """Settings that each show a fifth of the evidence, by chance: the best of them looks good on what chose it."""
+    draw, flattered, honest = random.Random(0), [], []
+    missed = [climbed(n, 0.5, shown=False) for n in range(30)]
+    used = Setting("in use", {one.id: False for one in missed}, 4)
+    for seed in range(20):
+        settings = [used, *(Setting("by luck", {one.id: draw.random() < 0.2 for one in missed}, 4) for _ in range(9))]
+        best = best_setting(missed, settings)
+        assert best is not None
+        flattered.append(fmean(gain_by_setting(one, best, used) for one in missed))
+        honest.append(fmean(gains_of_choosing(missed, settings, seed=seed)))
+    assert fmean(flattered) > 0.14
+    assert fmean(honest) == pytest.approx(0.2 * 0.5, abs=0.02)
+
+
+def test_what_tells_nothing_gains_nothing() -> None:
+    used = Setting("in use", {one.id: one.shown for one in CLIMBED}, 4)
+    assert gains_of_choosing(CLIMBED, [used, Setting("no evidence", {}, 4)], seed=0) == [0.0] * 3
+    assert gains_of_choosing(CLIMBED, [], seed=0) == [0.0] * 3
+
+
+def test_a_setting_that_is_the_best_for_all_gains_what_it_gains() -> None:
+    used = Setting("in use", {one.id: one.shown for one in CLIMBED}, 4)
+    better = Setting("better", dict.fromkeys(used.shows, True), 4)
+    assert gains_of_choosing(CLIMBED, [used, better], seed=0) == [0.0, 0.6, 0.4]
 
 
 def test_passages_that_do_not_fit_show_nothing(word_tokenizer: Tokenizer) -> None:
