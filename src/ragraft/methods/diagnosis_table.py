@@ -168,8 +168,8 @@ def search_table(data: Data) -> Table:
 
 def diagnosis_tables(data: Data) -> tuple[Table, ...]:
     """As they are printed."""
-    found = (condition_table(data), search_table(data), loss_table(data))
-    found += (curve_table(data), cost_table(data), advice_table(data))
+    makers = (condition_table, search_table, loss_table, curve_table, cost_table, advice_table)
+    found = [make(data) for make in makers]
     return tuple(table for table in found if table.rows or table.notes)
 
 

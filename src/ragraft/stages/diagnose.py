@@ -93,8 +93,8 @@ def diagnose(
     out.write_json("fewshot.json", {"examples": [to_json(shot) for shot in shots.with_documents]})
     sampling = _Sampling(settings.resamples, settings.seed)
     climbed = _climb(questions, cells, room)
-    depth = {"builder": builder, "k": retrieve.k, "pool": retrieve.pool}
-    tried = [*try_settings(questions, finders, **depth), *try_indexes(questions, indexes, **depth)]
+    tried = try_settings(questions, finders, builder=builder, k=retrieve.k, pool=retrieve.pool)
+    tried += try_indexes(questions, indexes, builder=builder, k=retrieve.k, pool=retrieve.pool)
     chunks = index.chunks()
     language = measure_jargon(
         sample_chunks(chunks, settings.texts, seed=settings.seed),
