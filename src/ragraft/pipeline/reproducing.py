@@ -42,8 +42,12 @@ def _versions() -> list[str]:
 
 
 def _seeds(config: Config) -> Mapping[str, int]:
-    sections = {"examine": config.examine, "synthesize": config.synthesize, "train": config.train}
-    return {name: section.seed for name, section in {**sections, "evaluate": config.evaluate}.items()}
+    return {
+        "examine": config.examine.seed,
+        "synthesize": config.synthesize.seed,
+        "train": config.train.seed,
+        "evaluate": config.evaluate.seed,
+    }
 
 
 def _fingerprint(at: At, name: str) -> str:

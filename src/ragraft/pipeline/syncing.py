@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from ragraft.disk import disk_faults_told
 from ragraft.errors import WorkspaceError
 from ragraft.pipeline.checks import check_stage_inputs
+from ragraft.pipeline.events import Tell
 from ragraft.pipeline.pruning import Removed, prune
-from ragraft.pipeline.runner import SYNCED, Session, Tell, bring, changed_keys, changes_told, made_otherwise
+from ragraft.pipeline.runner import SYNCED, Session, bring, changed_keys, changes_told, made_otherwise
 from ragraft.pipeline.table import ROWS
 from ragraft.workspace import Corpus, Folder, Index, hash_json
 

@@ -234,7 +234,7 @@ def _curve_told(adviser: Adviser, learned: _Learned | None, sampling: _Sampling)
     points = [
         {
             "questions": size,
-            "gain": to_json(mean_interval(gains, learned.clusters, **sampling.named)),
+            "gain": to_json(mean_interval(gains, learned.clusters, resamples=sampling.resamples, seed=sampling.seed)),
             "fitted": fitted,
         }
         for size, gains, fitted in zip(curve.sizes, curve.gains, foretold.fitted, strict=True)

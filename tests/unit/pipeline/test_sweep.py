@@ -8,7 +8,7 @@ import pytest
 
 from ragraft.errors import ConfigError
 from ragraft.pipeline import Event, sweep
-from ragraft.pipeline.runner import Tell
+from ragraft.pipeline.events import Tell
 from ragraft.workspace import Folder
 from tests.conftest import Site
 from tests.unit.conftest import Fakes
