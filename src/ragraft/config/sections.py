@@ -233,7 +233,9 @@ class SynthesizeConfig(Section):
     group: int = Field(5, ge=1)
     """Most questions that share one set of documents, which training then reads once; 1: each has its own."""
     max_questions: int | None = Field(None, ge=1)
-    """Use at most this many train-side questions (whole clusters, seeded)."""
+    """Use at most this many train-side questions."""
+    limit_by: Literal["cluster", "question"] = Field("cluster", exclude_if=lambda value: value == "cluster")
+    """What these are: whole clusters, or a question of each cluster in turn; both seeded."""
     max_validation: int = Field(48, ge=0)
     """Validation-side questions made into lessons for the validation loss."""
     seed: int = 0

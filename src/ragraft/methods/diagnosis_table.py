@@ -126,7 +126,7 @@ def curve_table(data: Data) -> Table:
         (str(row["questions"]), interval(row["gain"], signed=True), points(row["fitted"], signed=True))
         for row in curve["points"]
     ]
-    rows.append((f"{curve['questions']} (all)", "not run", interval(curve["foretold"], signed=True)))
+    rows.append((f"{curve['questions']} (all)", MISSING, interval(curve["foretold"], signed=True)))
     notes = [
         f"Each is one run of {curve['action']}, asked with retrieved passages. The interval is that of other "
         "questions; another seed of training would move each point, too."

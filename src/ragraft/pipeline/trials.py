@@ -93,7 +93,10 @@ class _Classroom:
         config, chain = self.at.config, TUNINGS[action]
         share = questions / self.whole
         changes: dict[str, Any] = {
-            "synthesize": config.synthesize.model_copy(update={"max_questions": questions, "max_validation": 0}),
+            # Of few clusters alone they would be unlike all that the action learns.
+            "synthesize": config.synthesize.model_copy(
+                update={"max_questions": questions, "limit_by": "question", "max_validation": 0}
+            ),
             "train": _to_the_end(config.train, chain),
         }
         if "dap" in chain:

@@ -16,7 +16,7 @@ from ragraft.methods.balance import cap_unanswerable
 from ragraft.methods.exam_facts import making, making_sentence
 from ragraft.methods.finders import Finder
 from ragraft.methods.instructions import Instruction
-from ragraft.methods.limit import limit_questions
+from ragraft.methods.limit import limit_questions, spread_questions
 from ragraft.methods.probe import Knowledge, probe
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Made, Recipe
@@ -165,7 +165,11 @@ class _Sides:
         self._unanswerable += sum(not one.question.answerable for one in asked)
         # Before the limit, so that others take their room; and after it, since it takes whole clusters.
         few = self._capped(asked, beside=len(beside))
-        kept, over = limit_questions(few, getattr(self._settings, limit), seed=self._settings.seed)
+        most, seed = getattr(self._settings, limit), self._settings.seed
+        if limit == "max_questions" and most is not None and self._settings.limit_by == "question":
+            kept, over = spread_questions(few, most, seed=seed)
+        else:
+            kept, over = limit_questions(few, most, seed=seed)
         self._leave_out(over, f"over synthesize.{limit}")
         return [*self._capped(kept, beside=len(beside), teachable=self._materials.teachable), *beside]
 

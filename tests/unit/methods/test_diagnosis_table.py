@@ -134,7 +134,7 @@ def test_what_small_runs_gained_stands_in_the_verdict_and_in_a_table_of_its_own(
     assert table.rows == (
         ("12", "+10.0 [0.0, 20.0]", "+9.0"),
         ("24", "+10.0 [0.0, 20.0]", "+9.0"),
-        ("96 (all)", "not run", "+20.0 [10.0, 30.0]"),
+        ("96 (all)", "-", "+20.0 [10.0, 30.0]"),
     )
     assert table.notes[1] == "The curve went beyond what the oracle arms allow, and is cut off there."
     assert curve_table(diagnosis()).rows == ()

@@ -276,6 +276,23 @@ def test_questions_over_the_limits_are_kept_too(site: Site) -> None:
     _check_counts(site.counts(), made.train())
 
 
+def test_a_limit_by_question_takes_one_of_each_cluster_in_turn(tmp_path: Path, word_tokenizer: Tokenizer) -> None:
+    rows = [replace(question, cluster=f"c{place // 3}") for place, question in enumerate(QUESTIONS)]
+    clusters = {question.id: question.cluster for question in rows if question.side == "train"}
+    most = len(set(clusters.values()))
+    assert most < len(clusters)
+    site = Site(tmp_path, word_tokenizer, rows)
+    used = [_of(site.synthesize(max_questions=number, limit_by="question").train()) for number in (most - 1, most)]
+    assert used[0] < used[1]
+    assert len({clusters[name] for name in used[1]}) == len(used[1]) == most
+    assert len({clusters[name] for name in _of(site.synthesize(max_questions=most).train())}) < most
+    assert "limit_by" not in SynthesizeConfig().model_dump(), "lessons made before there was a choice are the same"
+
+
+def _of(lessons: Sequence[Lesson]) -> set[str]:
+    return {lesson.question_id for lesson in lessons if lesson.question_id}
+
+
 def test_a_narrow_budget_costs_distractors_and_says_so(site: Site) -> None:
     made = site.synthesize(PromptConfig(max_tokens=180, answer_tokens=40), distractors=(3, 3))
     counts = site.counts()
