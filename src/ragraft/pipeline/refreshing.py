@@ -18,9 +18,10 @@ from ragraft.errors import WorkspaceError
 from ragraft.methods.gate import BASE, SERVICE, TUNED
 from ragraft.methods.report_table import Table
 from ragraft.methods.upkeep.parts import parts_table
+from ragraft.pipeline.events import Event, Tell
 from ragraft.pipeline.promote import promote, registry_of
 from ragraft.pipeline.refresh_plan import RefreshPlan, describe, plan_refresh
-from ragraft.pipeline.runner import Event, Session, Tell, fingerprint_of, made_otherwise, run_table
+from ragraft.pipeline.runner import Session, fingerprint_of, made_otherwise, run_table
 from ragraft.pipeline.succession import PLACE, THEN, compare_with_service, read_succession
 from ragraft.pipeline.table import ROWS
 from ragraft.workspace import REFRESH, Checkpoint, Folder, Run, write_since

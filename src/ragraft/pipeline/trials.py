@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragraft.config import Config, MethodName, TrainConfig
+from ragraft.errors import WorkspaceError
 from ragraft.methods.learning_curve import SmallRuns, sizes_of
 from ragraft.methods.search_trial import OtherIndex
 from ragraft.pipeline.backends import ConfiguredBackends, embedder_identity
@@ -21,7 +22,7 @@ from ragraft.pipeline.estimates import Foresight
 from ragraft.pipeline.events import Event, unheard
 from ragraft.pipeline.wiring import At, finder
 from ragraft.ports import Generator
-from ragraft.workspace import Checkpoint, Exam, Run, hash_json
+from ragraft.workspace import Checkpoint, Exam, Folder, Run, hash_json, write_since
 
 if TYPE_CHECKING:
     from ragraft.pipeline.runner import Session
@@ -47,7 +48,7 @@ def try_other_indexes(at: At, runs: Path) -> list[OtherIndex]:
     """Bring each to its own exam, which says where the evidence stands in its chunks."""
     made = []
     for name, config in other_indexes(at.config).items():
-        session = _open(config, runs)
+        session = _open(config, at, runs)
         begun = session.at({"ingest": at.made["ingest"]})
         plan = Foresight(begun, runs).plan("index")
         at.tell(Event("diagnose", "tries", source=name, expected=str(plan.expected) if plan else ""))
@@ -76,12 +77,13 @@ class _Classroom:
 
     def tuned(self, action: str, questions: int) -> Generator:
         at = self.at
-        session = _open(self._config(action, questions), self.runs)
+        session = _open(self._config(action, questions), at, self.runs)
         given = {name: folder for name, folder in at.made.items() if name in ("ingest", "index", "examine")}
         plan = Foresight(session.at(given), self.runs).plan("train")
         what = f"{action} on {questions} of {self.whole} questions"
         at.tell(Event("diagnose", "tries", source=what, expected=str(plan.expected) if plan else ""))
         at.backends.close_models()  # training is a process of its own, and needs the memory
+        _check_same_exam(at, _bring(session, "examine"))
         made = _bring(session, "train")
         return at.backends.generator(str(Checkpoint(made["train"]).final()))
 
@@ -125,13 +127,31 @@ def _sibling(config: Config, what: str, changes: Mapping[str, Any]) -> Config:
     return config.model_copy(update={"name": name, "diagnose": plain, **changes})
 
 
-def _open(config: Config, runs: Path) -> Session:
+def _open(config: Config, at: At, runs: Path) -> Session:
+    """The sibling's session; beside a refreshed run it goes on from the same model and exam."""
     from ragraft.pipeline.runner import Session
+    from ragraft.pipeline.table import ROWS
 
-    return Session(config, {}, Run(runs, config.name), ConfiguredBackends(config, runs / ".answers"))
+    session = Session(config, {}, Run(runs, config.name), ConfiguredBackends(config, runs / ".answers"))
+    if at.since is not None:
+        with session.run.locked():
+            write_since(session.run, at.since)
+            for name, fingerprint in at.since.now.items():
+                session.run.take(ROWS[name].place, fingerprint)
+    return session
 
 
-def _bring(session: Session, last: str) -> dict[str, Any]:
+def _check_same_exam(at: At, made: Mapping[str, Folder]) -> None:
+    """Raise WorkspaceError where the sibling cut its questions otherwise, and might learn what it is asked."""
+    own, other = (found["examine"].manifest() for found in (at.made, made))
+    if own is None or other is None or own.fingerprint != other.fingerprint:
+        raise WorkspaceError(
+            f"Documents or questions are not those of the exam of run {at.config.name}, so small runs for "
+            "diagnose.curve would have another; bring it up to date first: ragraft run --from ingest"
+        )
+
+
+def _bring(session: Session, last: str) -> dict[str, Folder]:
     from ragraft.pipeline.runner import run_table
 
     try:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ragraft.errors import ConfigError, SourceError
+from ragraft.errors import ConfigError, SourceError, WorkspaceError
 from ragraft.pipeline import Event, open_session, run_table, show
 from ragraft.pipeline.estimates import Foresight
-from ragraft.pipeline.trials import other_indexes
+from ragraft.pipeline.trials import other_indexes, small_runs
 from ragraft.workspace import Folder
 
 if TYPE_CHECKING:
@@ -82,6 +82,18 @@ def test_a_killed_small_run_goes_on(site: Site, fakes: Fakes) -> None:
     assert {model for model, _ in fakes.asked[asked:]} == {
         str(site.folder / "runs" / name / "60-checkpoint/01-raft") for name in siblings(site)
     }, "the base is not asked again"
+
+
+def test_small_runs_never_learn_from_another_exam(site: Site, fakes: Fakes) -> None:
+    """After a sync the run keeps the corpus of its model, and a sibling would begin with the newer documents."""
+    session = open_session(site.file, [CURVE])
+    made = run_table(session, lambda event: None, last="examine")
+    (site.folder / "docs" / "new.md").write_text("# New\n\nA lamp of its own.\n", encoding="utf-8")
+    runs = small_runs(session.at(made), session.run.runs)
+    assert runs is not None
+    with pytest.raises(WorkspaceError, match=r"^Documents or questions are not those of the exam of run lights, so"):
+        runs.tuned("raft", 3)
+    assert fakes.launcher.launched == []
 
 
 def test_other_indexes_are_siblings_and_change_no_result_of_the_run(site: Site, bring: Bring) -> None:
