@@ -173,6 +173,16 @@ CASES = (
         ),
     ),
     Case("questions that are not UTF-8", writes("questions.jsonl", b"\xff\xfe\x00")),
+    Case("questions as one list", writes("questions.jsonl", '[{"id": "q1", "question": "Why?", "answers": []}]\n')),
+    Case(
+        "a table without a column question",
+        both(writes("q.csv", "Frage,Antwort\nWhy?,so\n"), sets(questions="q.csv")),
+    ),
+    Case(
+        "a row of a table with too many cells",
+        both(writes("q.csv", "question,answers\nWhy?,so\nWhy, then?,so,that\n"), sets(questions="q.csv")),
+    ),
+    Case("proposing questions into a table", command=("questions", "FILE", "--out", "FOLDER/more.csv")),
     Case("an exam of no question", writes("questions.jsonl", "\n\n")),
     Case("evidence that is in no document", questions(lambda found: [{**row, **NOWHERE} for row in found])),
     Case("too few questions to cut into sides", questions(lambda found: found[:3])),

@@ -28,37 +28,37 @@ Usage: ragraft [OPTIONS] COMMAND [ARGS]...
   Fine-tune the language model inside a RAG system, and prove what changed.
 
 Options:
-  --help  Show this message and exit.
+  --version  Say which version this is.
+  --help     Show this message and exit.
 
 Commands:
-  run         Bring the whole run up to date: from documents to a tuned...
+  run         Bring the whole run up to date, from documents to the report.
   ingest      Read the documents, and stop there.
   index       Up to the index: cut, embed and store the chunks.
   examine     Up to the exam: place the questions, measure retrieval.
-  diagnose    Ask the base model what fails, and say what would pay: the...
+  diagnose    Ask what the base model fails at, and say what would pay.
   synthesize  Up to the lessons: rows of train.method from the train side.
   train       Up to the checkpoint: tune the model.
-  calibrate   Learn when the tuned model may skip retrieval, and when it...
+  calibrate   Learn when retrieval can be skipped, and when to abstain.
   evaluate    Up to the scores: ask the exam under every condition.
   report      Up to the report: the table and the page.
-  sweep       Try a grid of settings: a sibling run a cell, scored on the...
+  sweep       Try a grid of settings, best first.
   new         Write a ragraft.yaml to begin with.
-  demo        Tune the embedded model on Python's own language reference:...
-  questions   Propose questions from the index, where you have none yet;...
+  demo        Tune the embedded model on Python's language reference.
+  questions   Propose questions, where you have none yet.
   ask         Answer a question from the run's documents, with citations.
   serve       Answer over HTTP as OpenAI's API does, from the run's...
   sync        Bring corpus and index up to the documents as they are now;...
   watch       Say what changed and whether tuning again pays today: exit...
   refresh     Tune again for the documents as they are, and put the new...
   status      Say which stages are done, and where each setting came from.
-  show        Show an artifact's first rows as JSON; reports of any kind...
-  compare     Put several runs in one table: base, then each tuned model,...
-  traffic     Compare the models that a server answered with: the one in...
-  agreement   Measure how far the grader of answers agrees with people,...
-  promote     Put the run's tuned model into service, if its exam shows...
-  rollback    Go back to the model that was in service before; again, to...
-  registry    Show the models that were put into service, and the log of...
-  export      Write the tuned model, the exam's prompts, or the lessons,...
+  show        Show an artifact's first rows as JSON, or a report as tables.
+  compare     Put several runs in one table.
+  agreement   Measure how far the grader of answers agrees with people.
+  promote     Put the tuned model into service, if its exam allows it.
+  rollback    Go back to the model that was in service before.
+  registry    Show the models that were put into service, and how it came.
+  export      Write model, exam prompts or lessons for other programs.
 """
 LONG = ("index", "train", "evaluate")
 EXPECTED = r"about \d+ s, [\d,]+ tokens, under 0\.1 GB( \(first guess\))?"
@@ -178,6 +178,10 @@ def test_what_a_user_can_cause_is_one_sentence(
     assert found.err.count("\n") == 1
 
 
+def test_the_list_of_commands_is_cut_nowhere() -> None:
+    assert "..." not in HELP.partition("Commands:")[2]
+
+
 def test_a_process_shows_no_traceback(tmp_path: Path) -> None:
     script = "from ragraft.cli import main; main()"
     arguments = [sys.executable, "-c", script, "run", str(tmp_path / "none.yaml")]
@@ -215,7 +219,7 @@ def test_new_writes_a_yaml_and_overwrites_nothing(ragraft_: Ragraft, tmp_path: P
     folder = tmp_path / "a" / "b"
     found = ragraft_("new", folder)
     file = folder / "ragraft.yaml"
-    wanted = f"Wrote {file}; put your documents and questions beside it, then: ragraft run\n"
+    wanted = f"Wrote {file}; put your documents and questions beside it, then: ragraft run {file}\n"
     assert found == Result(0, wanted, "")
     file.write_text("mine", encoding="utf-8")
     again = ragraft_("new", folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +31,21 @@ YAML = Path("ragraft.yaml")
 INTERRUPTED = 130
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"ragraft {version('ragraft')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Run a command; what a user can cause is one sentence and exit 1, a refusal 4, Ctrl-C 130."""
     try:
@@ -40,6 +57,12 @@ def main() -> None:
         if ended.code == INTERRUPTED:  # typer has made this of the KeyboardInterrupt
             print("ragraft: stopped; the same command goes on from here", file=sys.stderr)
         raise
+
+
+def command(name: str, file: Path, *options: str) -> str:
+    """A command as the user would write it, with the YAML where it is not the default one."""
+    named = [] if file.resolve() == YAML.resolve() else [str(file)]
+    return shlex.join(["ragraft", name, *named, *options])
 
 
 def opened(file: Path, overrides: list[str], name: str | None) -> Session:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ragraft.cli.app import YAML, File, FileOption, Named, Set, app, opened
+from ragraft.cli.app import YAML, File, FileOption, Named, Set, app, command, opened
 from ragraft.cli.running import run_stages
-from ragraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from ragraft.methods.routing import Decision
@@ -41,20 +40,20 @@ def questions(  # noqa: PLR0917 — options, not positions
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Propose questions from the index, where you have none yet; accept, mend or drop them on a page."""
-    from ragraft.pipeline import Wanted
+    """Propose questions, where you have none yet. They come from the index; a page accepts, mends or drops them."""
+    from ragraft.pipeline import Wanted, check_wanted
 
+    wanted = Wanted(by, limit=limit, model=model, per_chunk=per_chunk, seed=seed, language=language, check=check)
+    target = out or file.resolve().parent / "candidates.jsonl"
+    proposes = not (review and target.exists())
+    if proposes:
+        check_wanted(wanted, target)
     session = opened(file, set_, run_)
     run_stages(session, last="index")
-    target = out or file.resolve().parent / "candidates.jsonl"
-    if not (review and target.exists()):
-        if by == "patterns" and model is not None:
-            raise ConfigError("--model proposes nothing without --by model")
-        _propose(
-            session,
-            Wanted(by, limit=limit, model=model, per_chunk=per_chunk, seed=seed, language=language, check=check),
-            target,
-        )
+    if proposes:
+        _propose(session, wanted, target)
+        review_it = command("questions", file, "--review", *(["--out", str(out)] if out else []))
+        print(f"They are made by a machine, and say so. Look at them with: {review_it}")
     if review:
         from ragraft.web import serve
 
@@ -107,7 +106,7 @@ def serve(  # noqa: PLR0917 — options, not positions
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Answer over HTTP as OpenAI's API does, from the run's documents, until Ctrl-C."""
+    """Answer over HTTP as OpenAI's API does, until Ctrl-C. Answers rest on the run's documents."""
     from ragraft.web import api
 
     session = opened(file, set_, run_)
@@ -134,4 +133,3 @@ def _propose(session: Session, wanted: Wanted, target: Path) -> None:
         print(f"  {found.untried:>6} more were not tried: --limit {wanted.limit}")
     print(f"{found.questions} questions on {found.chunks} of {found.of_chunks} chunks: {found.file}")
     print(f"Rejected, with reasons: {found.rejected}")
-    print("They are made by a machine, and say so. Look at them with: ragraft questions --review")

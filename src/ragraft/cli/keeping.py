@@ -18,7 +18,7 @@ NAMED = 5
 
 @app.command()
 def sync(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
-    """Bring corpus and index up to the documents as they are now; the model stays as it is."""
+    """Bring the index up to the documents as they are now. The model stays as it is."""
     from ragraft.pipeline import sync as sync_run
 
     found = sync_run(opened(file, set_, run_), print_event)
@@ -54,7 +54,7 @@ def watch(  # noqa: PLR0917 — options, not positions
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Say what changed and whether tuning again pays today: exit 0 if it is time to refresh, else 3."""
+    """Say whether to tune again, and what has changed. Exit 0 if it is time to refresh, else 3."""
     from ragraft.pipeline import simulate as simulate_worlds
     from ragraft.pipeline import watch as watch_run
 

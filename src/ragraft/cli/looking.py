@@ -47,7 +47,7 @@ def show(
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Show an artifact's first rows as JSON; reports of any kind as tables; above lessons, what was found in them."""
+    """Show an artifact's first rows as JSON, or a report as tables. What was found in lessons stands above them."""
     from ragraft.pipeline import lesson_table
     from ragraft.pipeline import show as show_artifact
 
@@ -68,7 +68,7 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where compare.json goes.")] = None,
     file: FileOption = YAML,
 ) -> None:
-    """Put several runs in one table: base, then each tuned model, with differences paired by question."""
+    """Put several runs in one table. Base, then each tuned model, with differences paired by question."""
     from ragraft.pipeline import compare as compare_runs
 
     found = compare_runs(opened(file, [], None), runs, out)
@@ -104,7 +104,7 @@ def agreement(
     file: FileOption = YAML,
     set_: Set = [],  # noqa: B006
 ) -> None:
-    """Measure how far the grader of answers agrees with people, on claims that they have judged."""
+    """Measure how far the grader of answers agrees with people. It is asked about claims that they have judged."""
     from ragraft.pipeline import measure_agreement
 
     found = measure_agreement(opened(file, set_, None), labels)

@@ -34,6 +34,8 @@ def print_event(event: Event) -> None:
     else:
         line = event.state
     print(f"{event.stage:<11} {line}", flush=True)
+    for note in event.notes:
+        print(f"{'':<11} note: {note}", flush=True)
 
 
 def print_diagnosis(diagnosis: dict[str, Any]) -> None:
@@ -64,7 +66,7 @@ def print_table(plain: Table, *, error: bool = False) -> None:
     console = Console(stderr=error)
     table = Drawn(title=plain.title)
     for place, column in enumerate(plain.columns):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
     for row in plain.rows:
         table.add_row(*map(escape, row))
     if plain.rows:

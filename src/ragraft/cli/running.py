@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragraft.cli.app import YAML, File, Named, Set, app, opened
+from ragraft.cli.app import YAML, File, Named, Set, app, command, opened
 from ragraft.cli.printing import print_calibration, print_diagnosis, print_event, print_report, print_table
 from ragraft.disk import disk_faults_told
 
@@ -31,17 +31,17 @@ def run(  # noqa: PLR0917 — options, not positions
     until: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="Only say what would run.")] = False,
 ) -> None:
-    """Bring the whole run up to date: from documents to a tuned and examined model."""
+    """Bring the whole run up to date, from documents to the report."""
     session = opened(file, set_, run_)
     run_stages(session, first=from_, last=until, dry=dry)
 
 
 def _stage_command(name: str, help_text: str) -> None:
-    def command(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+    def bring(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
         run_stages(opened(file, set_, run_), last=name)
 
-    command.__doc__ = help_text
-    app.command(name)(command)
+    bring.__doc__ = help_text
+    app.command(name)(bring)
 
 
 def diagnose(  # noqa: PLR0917 — options, not positions
@@ -58,7 +58,7 @@ def diagnose(  # noqa: PLR0917 — options, not positions
         list[str], typer.Option("--try-embedder", metavar="SOURCE", help="Try an index of this embedding model.")
     ] = [],  # noqa: B006
 ) -> None:
-    """Ask the base model what fails, and say what would pay: the verdict."""
+    """Ask what the base model fails at, and say what would pay."""
     wished = [f"diagnose.curve={json.dumps(CURVE)}"] if curve else []
     wished += [f"diagnose.chunks=[{chunks}]"] if chunks else []
     wished += [f"diagnose.embedders={json.dumps(embedder)}"] if embedder else []
@@ -73,7 +73,7 @@ for _name, _help in {
     "diagnose": "",
     "synthesize": "Up to the lessons: rows of train.method from the train side.",
     "train": "Up to the checkpoint: tune the model.",
-    "calibrate": "Learn when the tuned model may skip retrieval, and when it must abstain.",
+    "calibrate": "Learn when retrieval can be skipped, and when to abstain.",
     "evaluate": "Up to the scores: ask the exam under every condition.",
     "report": "Up to the report: the table and the page.",
 }.items():
@@ -85,7 +85,7 @@ for _name, _help in {
 
 @app.command()
 def sweep(file: Annotated[Path, typer.Argument(help="A YAML with base: and grid:.")]) -> None:
-    """Try a grid of settings: a sibling run a cell, scored on the validation side, best first."""
+    """Try a grid of settings, best first. A cell is a sibling run, scored on the validation side."""
     from ragraft.pipeline import sweep as sweep_grid
 
     def tell(label: str, number: int, of: int) -> Any:
@@ -106,7 +106,7 @@ def new(folder: Annotated[Path, typer.Argument(help="Where to write ragraft.yaml
 
     with disk_faults_told(folder):
         written = write_example(folder)
-    print(f"Wrote {written}; put your documents and questions beside it, then: ragraft run")
+    print(f"Wrote {written}; put your documents and questions beside it, then: {command('run', written)}")
 
 
 @app.command()
@@ -114,7 +114,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to put the demo.")] = Path("ragraft-demo"),
     set_: Set = [],  # noqa: B006
 ) -> None:
-    """Tune the embedded model on Python's own language reference: no network but pip's, no key, no GPU."""
+    """Tune the embedded model on Python's language reference. No network but pip's, no key, no GPU."""
     from ragraft.demo import write_demo
 
     with disk_faults_told(folder):

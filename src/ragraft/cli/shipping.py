@@ -21,7 +21,7 @@ def promote(  # noqa: PLR0917 — options, not positions
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Put the run's tuned model into service, if its exam shows that it is better and harms nothing."""
+    """Put the tuned model into service, if its exam allows it. It must be better, and harm nothing."""
     from ragraft.pipeline import promote as promote_run
 
     if reason is not None and not force:
@@ -41,7 +41,7 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")] = "",
     file: FileOption = YAML,
 ) -> None:
-    """Go back to the model that was in service before; again, to the one before that."""
+    """Go back to the model that was in service before. Again, to the one before that."""
     from ragraft.pipeline import rollback as roll_back
 
     state = roll_back(opened(file, [], None), reason)
@@ -50,7 +50,7 @@ def rollback(
 
 @app.command()
 def registry(file: FileOption = YAML) -> None:
-    """Show the models that were put into service, and the log of how it came."""
+    """Show the models that were put into service, and how it came."""
     from ragraft.pipeline import registry_story
 
     print("\n".join(registry_story(opened(file, [], None))))
@@ -81,7 +81,7 @@ def export(  # noqa: PLR0917 — options, not positions
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Write the tuned model, the exam's prompts, or the lessons, for other programs."""
+    """Write model, exam prompts or lessons for other programs."""
     from ragraft.pipeline import Wishes
     from ragraft.pipeline import export as export_model
 

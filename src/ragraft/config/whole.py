@@ -64,7 +64,7 @@ class Config(Section):
     documents_licence: str | None = None
     """Of the documents whose metadata name none (`licence` or `license`); for the model's card alone."""
     questions: Questions | None = None
-    """A JSONL file of questions, or one for lessons and one for the exam; `ragraft questions` proposes some."""
+    """A file of JSON lines or a table, or one for lessons and one for the exam; `ragraft questions` proposes some."""
     model: str = DEFAULT_MODEL
     """The base model: hf:ORG/NAME[@revision], pypi:PACKAGE==VERSION[#FILE], or a local path."""
     embedder: str = DEFAULT_EMBEDDER

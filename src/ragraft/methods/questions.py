@@ -1,11 +1,14 @@
-"""Read question rows as JSON lines. Knows the row's form; knows neither files on disk nor documents."""
+"""Read question rows, of JSON lines or of a table. Knows the row's form; knows neither files on disk nor documents."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
+from itertools import chain
 from typing import Any, Never
 
 from ragraft.records import Question, Rejected
@@ -13,6 +16,8 @@ from ragraft.records import Question, Rejected
 _KNOWN = tuple(field.name for field in fields(Question))
 _IDS = frozenset({"evidence_ids", "contexts"})
 _LISTS = ("answers", "evidence_ids", "evidence", "options", "contexts")
+NONE_HELD = "write [] where the documents hold none"
+_SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,58 @@ def read_questions(lines: Iterable[str], *, origin: str) -> QuestionRows:
     `evidence_ids`, `options` and `contexts` may be a string or a list; ids may be integers. `origin`, the file's
     name, stands for the id of a row that has none.
     """
+    rows = ((number, partial(_object, line)) for number, line in enumerate(lines, start=1) if line.strip())
+    return _gathered(rows, origin)
+
+
+def read_table(lines: Iterable[str], *, origin: str) -> QuestionRows:
+    """Parse a table whose first line names its columns, like the keys of `read_questions`, in any order.
+
+    The separator is the comma, semicolon or tab that the first line has most of. An empty cell is a key left out; a
+    list is written as JSON. Without a column `id` rows are `q1`, `q2` … Raises ValueError without a column `question`.
+    """
+    lines = iter(lines)
+    first = next(lines, "")
+    cells = csv.reader(chain([first], lines), delimiter=max(_SEPARATORS, key=first.count))
+    names = [name.strip() for name in next(cells, [])]
+    if "question" not in names:
+        raise ValueError("its first line names no column question")
+    rows = ((cells.line_num, partial(_row, names, row, number)) for number, row in _filled(cells))
+    return _gathered(rows, origin)
+
+
+def _filled(rows: Iterable[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    return enumerate((row for row in rows if any(cell.strip() for cell in row)), start=1)
+
+
+def _row(names: Sequence[str], cells: Sequence[str], number: int) -> dict[str, Any]:
+    if any(cell.strip() for cell in cells[len(names) :]):
+        raise ValueError(f"{len(cells)} cells, and the first line names {len(names)}; put text into quotation marks")
+    row: dict[str, Any] = {} if "id" in names else {"id": f"q{number}"}
+    pairs = [(name, _cell(cell)) for name, cell in zip(names, cells, strict=False) if name and cell.strip()]
+    return row | _each_once(pairs)
+
+
+def _cell(text: str) -> Any:
+    """A JSON list where it is one, else the text."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return text
+
+
+def _gathered(rows: Iterable[tuple[int, Callable[[], dict[str, Any]]]], origin: str) -> QuestionRows:
+    """The rows that can be parsed and are questions; each comes with its line's number."""
     questions: list[Question] = []
     rejected: list[Rejected] = []
     unknown: Counter[str] = Counter()
     first: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, parse in rows:
         where = f"line {number}"
         try:
-            row = _object(line)
+            row = parse()
             question = _question(row)
         except ValueError as error:
             rejected.append(Rejected(f"{origin}, {where}", str(error), where))
@@ -89,7 +136,7 @@ def _question(row: Mapping[str, Any]) -> Question:
     if not isinstance(metadata, dict):
         raise ValueError("metadata is not an object")
     if row.get("answers") is None:
-        raise ValueError("no answers (write [] where the documents hold none)")
+        raise ValueError(f"no answers ({'rename answer to answers' if 'answer' in row else NONE_HELD})")
     lists = {key: _strings(row, key) for key in _LISTS}
     # The default of an option can be nothing at all: an empty string may stand beside another way to write it.
     if lists["answers"] and not any(answer.strip() for answer in lists["answers"]):

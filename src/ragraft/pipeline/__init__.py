@@ -41,10 +41,9 @@ from ragraft.pipeline.export import Exported, Wishes, export
 from ragraft.pipeline.grading import Agreed, measure_agreement
 from ragraft.pipeline.lint import lesson_table
 from ragraft.pipeline.promote import Promotion, in_service, promote, registry_of, registry_story, rollback
-from ragraft.pipeline.questions import Proposed, Wanted, propose_questions
+from ragraft.pipeline.questions import Proposed, Wanted, check_wanted, propose_questions
 from ragraft.pipeline.refreshing import Refreshed, refresh
 from ragraft.pipeline.review import DECISIONS, Decision, Review, open_review
-from ragraft.pipeline.routing import DEFAULT
 from ragraft.pipeline.runner import Session, changed_keys, flat_settings, open_session, run_table
 from ragraft.pipeline.serving import TRAFFIC, Service, open_service
 from ragraft.pipeline.show import SHOWN, show
@@ -52,6 +51,7 @@ from ragraft.pipeline.standing import Standing, standing
 from ragraft.pipeline.sweep import Swept, sweep
 from ragraft.pipeline.syncing import Synced, sync
 from ragraft.pipeline.table import ROWS, STAGES, TABLE
+from ragraft.pipeline.traffic_split import DEFAULT
 from ragraft.pipeline.watching import DRIFT, Watched, simulate, watch
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "begin_with",
     "calibration_tables",
     "changed_keys",
+    "check_wanted",
     "compare",
     "compare_served",
     "diagnosis_tables",

@@ -9,7 +9,7 @@ from ragraft.methods.conversation import Cuts
 from ragraft.methods.prompt import Fitted
 from ragraft.methods.routing import Decision, Router
 from ragraft.pipeline.calibrated import Retrieval
-from ragraft.pipeline.routing import DEFAULT, By
+from ragraft.pipeline.traffic_split import DEFAULT, By
 from ragraft.records import Completion, Message, Passage, Sampling
 
 

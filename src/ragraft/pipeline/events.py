@@ -25,6 +25,8 @@ class Event:
     folder: Path | None = None
     expected: str = ""
     """What a long stage that begins, or would run, will take."""
+    notes: tuple[str, ...] = ()
+    """What a stage that is done warns of."""
 
 
 Tell = Callable[[Event], None]

@@ -60,7 +60,7 @@ def measure_agreement(session: Session, labels: Path) -> Agreed:
 
 def _read(file: Path, key: str) -> list[Labelled]:
     try:
-        lines = existing(file, key).read_text(encoding="utf-8").splitlines()
+        lines = existing(file, key).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise InputError(f"{key}: {file} is no UTF-8 text; save it as JSON lines in UTF-8") from None
     return read_labelled(lines, str(file))

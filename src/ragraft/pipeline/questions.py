@@ -20,7 +20,7 @@ from ragraft.methods.answerable import check_answerable
 from ragraft.methods.candidates import Candidate, Gates, Verdict, rejected_row
 from ragraft.methods.mine import Miner
 from ragraft.methods.pattern_data import load_patterns
-from ragraft.methods.questions import read_questions
+from ragraft.methods.question_files import read_question_file, refuse_table
 from ragraft.methods.same_question import Wording
 from ragraft.methods.sources import Gathered, Source, gather, mined, written
 from ragraft.pipeline.runner import Session
@@ -68,10 +68,7 @@ class Proposed:
 
 def propose_questions(session: Session, wanted: Wanted, out: Path) -> Proposed:
     """Write at most `wanted.limit` questions to `out`, and the rejected candidates with their reasons beside it."""
-    if wanted.by not in ("patterns", "model"):
-        raise ConfigError(f"--by {wanted.by}: give patterns or model")
-    if out.exists():
-        raise ConfigError(f"{out} exists already; look at it with --review, or give another --out")
+    check_wanted(wanted, out)
     index = _index(session)
     chunks = index.chunks()
     by_id, texts = chunks.by_id(), (chunk.text for chunk in chunks)
@@ -89,6 +86,19 @@ def propose_questions(session: Session, wanted: Wanted, out: Path) -> Proposed:
     return _write(found, out, chunks=len(chunks), untried=source.untried)
 
 
+def check_wanted(wanted: Wanted, out: Path) -> None:
+    """Raise ConfigError for what could not be written: known before there is an index."""
+    if wanted.by not in ("patterns", "model"):
+        raise ConfigError(f"--by {wanted.by}: give patterns or model")
+    refuse_table(out)
+    if out.exists():
+        raise ConfigError(f"{out} exists already; look at it with --review, or give another --out")
+    if wanted.by == "patterns" and wanted.model is not None:
+        raise ConfigError("--model proposes nothing without --by model")
+    if wanted.by == "patterns":
+        load_patterns(wanted.language)
+
+
 def _index(session: Session) -> Index:
     made = session.at().made
     if "index" not in made:
@@ -103,8 +113,7 @@ def _existing(session: Session) -> list[Wording]:
     found: list[Question] = []
     for file in files:
         if file and file.is_file():
-            with file.open(encoding="utf-8-sig") as lines:
-                rows = read_questions(lines, origin=file.name)
+            rows = read_question_file(file)
             if rows.rejected:
                 first = rows.rejected[0]
                 raise InputError(f"{file} has broken lines ({first.detail}: {first.reason}); correct or remove them")

@@ -7,7 +7,6 @@ decision with the row before and after, so that a killed review loses nothing an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,9 +17,10 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from ragraft.errors import ConfigError, InputError, WorkspaceError
-from ragraft.methods.questions import read_questions
+from ragraft.methods.question_files import read_question_file, refuse_table
 from ragraft.records import Chunk, Question, question_from_json, question_to_row
 from ragraft.workspace import Folder, hash_file
+from ragraft.workspace.lines import append_line, cut_torn_line, read_lines
 
 Decision = Literal["accept", "mend", "drop"]
 State = Literal["open", "accepted", "mended", "dropped"]
@@ -68,7 +68,7 @@ class Review:
         after = _decided(before.question, decision, text=text, answers=answers)
         rows = {"before": question_to_row(before.question), "after": question_to_row(after.question)}
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        _append(_log(self.file), {"id": after.question.id, "decision": decision, "at": when, **rows})
+        append_line(_log(self.file), {"id": after.question.id, "decision": decision, "at": when, **rows})
         self._items[place] = after
         self._write()
         return after
@@ -82,6 +82,7 @@ class Review:
 @contextmanager
 def open_review(file: Path, chunks: Mapping[str, Chunk]) -> Iterator[Review]:
     """The review of a questions file, held by this process; dropped questions stand at the end."""
+    refuse_table(file)
     lock = FileLock(file.with_name(f".{file.name}.lock"), timeout=0)
     try:
         with lock:
@@ -128,8 +129,7 @@ def _state_of(question: Question) -> State:
 def _read(file: Path) -> list[Question]:
     if not file.is_file():
         raise ConfigError(f"No {file} to review; propose questions first: ragraft questions")
-    with file.open(encoding="utf-8-sig") as lines:
-        found = read_questions(lines, origin=file.name)
+    found = read_question_file(file)
     if found.rejected:
         row = found.rejected[0]
         raise InputError(f"{file}, {row.detail}: {row.reason}; correct or remove the line")
@@ -154,20 +154,7 @@ def _log(file: Path) -> Path:
     return file.with_name(f"{file.stem}.decisions.jsonl")
 
 
-def _append(log: Path, row: Mapping[str, Any]) -> None:
-    with log.open("a", encoding="utf-8", newline="\n") as out:
-        out.write(json.dumps(row, ensure_ascii=False) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
 def _read_log(log: Path) -> list[dict[str, Any]]:
     """All decisions; a last line that a kill cut short was never answered for, and goes."""
-    if not log.exists():
-        return []
-    text = log.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if whole != text:
-        with log.open("r+b") as out:
-            out.truncate(len(whole))
-    return [json.loads(line) for line in whole.decode("utf-8").splitlines()]
+    cut_torn_line(log)
+    return list(read_lines(log)) if log.exists() else []

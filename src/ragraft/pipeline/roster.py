@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from ragraft.errors import ConfigError, RagraftError, or_meant
 from ragraft.pipeline.engines import Engines, Open
 from ragraft.pipeline.promotions import Promotions
-from ragraft.pipeline.routing import Route, Router, Shares
+from ragraft.pipeline.traffic_split import Assignment, Shares, TrafficSplit
 from ragraft.ports import Streamer
 from ragraft.records import Message
 
@@ -24,21 +24,25 @@ class Roster:
     def __init__(
         self, opens: Mapping[str, Open], *, most: int, shares: Shares, promotions: Promotions | None = None
     ) -> None:
-        self._engines, self._router, self._promotions = Engines(opens, most), Router(tuple(opens), shares), promotions
+        self._engines, self._split, self._promotions = (
+            Engines(opens, most),
+            TrafficSplit(tuple(opens), shares),
+            promotions,
+        )
         self._shares = shares
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names, the one in service first."""
-        return self._router.models
+        return self._split.models
 
-    def route(self, model: str, asker: str, messages: Sequence[Message]) -> Route:
+    def assign(self, model: str, asker: str, messages: Sequence[Message]) -> Assignment:
         """Who answers this conversation. Raises InputError for a model that is not here."""
-        return self._router.route(model, asker, messages)
+        return self._split.assign(model, asker, messages)
 
     def is_own(self, model: str) -> bool:
         """Whether this is the run's own model, also where it is promoted and has another name."""
-        return self._router.is_own(model)
+        return self._split.is_own(model)
 
     def held(self, name: str) -> AbstractAsyncContextManager[Streamer]:
         """A model, open as long as this lasts."""
@@ -49,15 +53,15 @@ class Roster:
         standing = await asyncio.to_thread(self._promotions.look) if self._promotions else None
         if standing is not None:
             self._know(standing.models)
-            self._router.follow(standing.models, standing.current, standing.twin)
-        for name in filter(None, (self._router.candidate, self._router.default)):
+            self._split.follow(standing.models, standing.current, standing.twin)
+        for name in filter(None, (self._split.candidate, self._split.default)):
             await self._engines.open(name)
         return (*(standing.notes if standing is not None else ()), *self._idle_shares())
 
     def _idle_shares(self) -> tuple[str, ...]:
         """A note where the candidate answers by default. Raises ConfigError for a candidate that is not here."""
         candidate = self._shares.candidate
-        if not self._shares.any or self._router.candidate:
+        if not self._shares.any or self._split.candidate:
             return ()
         if candidate not in self.models:
             raise ConfigError(f"serve.candidate: {candidate} is no model here{or_meant(candidate, self.models)}")
@@ -69,7 +73,7 @@ class Roster:
         The new model is open before it answers, and the old one goes when its answers have ended: no question waits
         for the change or is lost by it. Where the new one cannot answer, the old one goes on.
         """
-        before = self._router.default
+        before = self._split.default
         try:
             standing = await asyncio.to_thread(self._promotions.look) if self._promotions else None
             if standing is None:
@@ -77,14 +81,14 @@ class Roster:
             self._know(standing.models)
             if standing.notes:
                 return tuple(f"{note}; {before} goes on" for note in standing.notes)
-            wanted = standing.current or self._router.own
+            wanted = standing.current or self._split.own
             await self._engines.open(wanted)
         except RagraftError as error:
             return (f"{error}; {before} goes on",)
-        self._router.follow(standing.models, standing.current, standing.twin)
+        self._split.follow(standing.models, standing.current, standing.twin)
         if wanted == before:
             return ()
-        if before != self._router.candidate:
+        if before != self._split.candidate:
             self._engines.retire(before)
         return (f"{wanted} is in service now; before: {before}",)
 

@@ -26,6 +26,8 @@ from ragraft.workspace import Folder, Manifest, Run, hash_json, read_since
 SYNCED = "sync"
 """In an index's history: what made this version current was `ragraft sync`."""
 CONFIG = "config.json"
+FACTS = "facts.json"
+"""Where a stage keeps what it warns of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, planned: _Planned) -> F
     run.finish(stage.place, folder, manifest, current=planned.current)
     if plan and not resumed:
         foresight.learn(plan, folder, seconds)
-    tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path, expected=expected))
+    notes = tuple(folder.read_json(FACTS)["warnings"]) if folder.has(FACTS) else ()
+    tell(Event(stage.name, "done", seconds, summary=summary, folder=folder.path, expected=expected, notes=notes))
     return folder
 
 
@@ -242,7 +245,8 @@ def changed_keys(session: Session) -> list[str]:
     except WorkspaceError:
         return [f"not known: {saved.file(CONFIG)} is damaged"]
     now = flat_settings(session.config.model_dump(mode="json"))
-    return [f"{key}: {before.get(key)} → {now[key]}" for key in now if before.get(key) != now[key]]
+    keys = dict.fromkeys((*now, *before))
+    return [f"{key}: {before.get(key)} → {now.get(key)}" for key in keys if before.get(key) != now.get(key)]
 
 
 def changes_told(session: Session) -> str:

@@ -30,11 +30,15 @@ from ragraft.pipeline.calibrated import ROUTED, other_model
 from ragraft.pipeline.enquiries import Answered, Enquiry, Found, Piece, Prepared, Routed
 from ragraft.pipeline.promotions import Promotions, promotions_of
 from ragraft.pipeline.roster import Roster
-from ragraft.pipeline.routing import Shares
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
+<<<<<<< HEAD
 from ragraft.pipeline.wiring import abstain_above, builder
+=======
+from ragraft.pipeline.traffic_split import Shares
+from ragraft.pipeline.wiring import builder
+>>>>>>> cd3499e (Questions may be a table; what a newcomer meets first is told better)
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Completion, Delta, Passage, to_json
 from ragraft.workspace import TrafficLog
@@ -105,7 +109,7 @@ class Service:
 
     async def prepare(self, enquiry: Enquiry) -> Prepared:
         """Look up and build the prompt. Raises InputError or ConfigError for what cannot be asked."""
-        route = self._roster.route(enquiry.model, enquiry.asker, enquiry.messages)
+        route = self._roster.assign(enquiry.model, enquiry.asker, enquiry.messages)
         async with self._shelf.reading() as index:
             prepared = await self._prepared(replace(enquiry, model=route.model), index)
         return replace(prepared, by=route.by, shadow=route.shadow)

@@ -35,7 +35,8 @@ from ragraft.methods.exam_facts import (
 from ragraft.methods.labels import rests_on_silence
 from ragraft.methods.oracle import Evidence, Places, locate
 from ragraft.methods.outside import context_ids, distinct, given, place
-from ragraft.methods.questions import QuestionRows, read_questions
+from ragraft.methods.question_files import existing, read_question_file
+from ragraft.methods.questions import QuestionRows
 from ragraft.methods.recalls import Ranker, in_batches, measure_recalls
 from ragraft.methods.same_question import Wording, across_sides, same_groups
 from ragraft.methods.sides import cut_sides, lesson_shares
@@ -172,7 +173,7 @@ def _write_changes(renewed: _Renewed, placed: Sequence[ExamQuestion], out: Folde
 
 def fingerprint_questions(questions: Path | QuestionFiles) -> str:
     """A digest of the questions files' bytes; raises InputError when one is missing."""
-    return hash_json({part: hash_file(_existing(path)) for part, path in _files(questions)})
+    return hash_json({part: hash_file(existing(path)) for part, path in _files(questions)})
 
 
 def _files(questions: Path | QuestionFiles) -> list[tuple[Literal["all", "lessons", "exam"], Path]]:
@@ -186,12 +187,6 @@ def _sides(questions: Path | QuestionFiles, settings: ExamineConfig) -> list[Sid
     """The sides that these files are cut into."""
     alone = isinstance(questions, QuestionFiles) and questions.lessons is None
     return ["exam"] if alone else [side for side in SIDES if getattr(settings.shares, side)]
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"No questions file {path}; correct questions: in the YAML")
-    return path
 
 
 def read_all(questions: Path | QuestionFiles) -> tuple[list[tuple[Question, bool]], list[str]]:
@@ -212,19 +207,15 @@ def read_all(questions: Path | QuestionFiles) -> tuple[list[tuple[Question, bool
 
 
 def _read_file(path: Path) -> QuestionRows:
-    try:
-        # Editors on Windows like to put a byte-order mark first.
-        with _existing(path).open(encoding="utf-8-sig") as lines:
-            found = read_questions(lines, origin=path.name)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    found = read_question_file(path)
+    faults = some([f"{row.detail}: {row.reason}" for row in found.rejected], "; ")
+    if not found.questions:
+        why = f" ({faults})" if faults else ""
+        raise InputError(f"{path} holds no questions{why}; write one JSON object a line, or a table and name it .csv")
     if found.rejected:
-        faults = some([f"{row.detail}: {row.reason}" for row in found.rejected], "; ")
         raise InputError(
             f"{path} has {count(found.rejected, 'broken line')} ({faults}); correct or remove them, then run again"
         )
-    if not found.questions:
-        raise InputError(f"{path} holds no questions; write one JSON object a line")
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -122,8 +122,7 @@ def read_pairs(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Pa
     An unwanted answer that was `cut` short has no token that ends it.
     """
     pairs = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        data = json.loads(line)
+    for data in _rows(path):
         rejected = tokenizer.target_ids(data["rejected"])
         pair = Pair(
             tuple(tokenizer.render(prompt_from_json(data["prompt"]))),
@@ -134,6 +133,11 @@ def read_pairs(path: Path, tokenizer: ChatTokenizer, max_tokens: int) -> list[Pa
             raise TrainingError(f"Pair {data['id']} has {pair.longest} tokens, more than the window of {max_tokens}")
         pairs.append(pair)
     return pairs
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:  # str.splitlines would also break where a text holds U+2028
+        yield from map(json.loads, lines)
 
 
 def plan_epochs(pairs: Sequence[Pair], *, epochs: float, seed: int) -> list[list[Pair]]:
@@ -194,7 +198,7 @@ def _make_trainer(
 
 def _ended(folder: Path) -> Mapping[str, float]:
     """Means over the last steps: how often the wanted answer is the likelier one by its reward, and by how much."""
-    rows = [json.loads(line) for line in (folder / METRICS).read_text("utf-8").splitlines()][-LAST:]
+    rows = list(_rows(folder / METRICS))[-LAST:]
     return {
         name: round(sum(row[name] for row in rows) / len(rows), 4)
         for name in ("preferred", "margin")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.questions import QuestionRows, read_questions
+from ragraft.methods.questions import QuestionRows, read_questions, read_table
 from ragraft.records import Question, Rejected, to_json
 
 WORDING = st.text(min_size=1).filter(lambda text: bool(text.strip()))
@@ -122,3 +124,55 @@ def test_unknown_keys_are_counted_and_kept_as_metadata() -> None:
 )
 def test_what_is_written_is_read_back(question: Question) -> None:
     assert read(json.dumps(to_json(question))).questions == [question]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_is_read_like_rows_of_json(separator: str) -> None:
+    lines = ["question|answers|evidence|team", "Why?|so|It is so.|desk", "|||", 'When?|"[""1747"", ""in 1747""]"||']
+    found = read_table([line.replace("|", separator) for line in lines], origin="q.csv")
+    assert found.rejected == []
+    assert found.unknown == {"team": 1}
+    assert found.questions == [
+        Question("q1", "Why?", ("so",), evidence=("It is so.",), metadata={"team": "desk"}),
+        Question("q2", "When?", ("1747", "in 1747")),
+    ]
+
+
+def test_a_cell_over_several_lines_is_counted_as_lines() -> None:
+    found = read_table(["id,question,answers\n", 'a,"Why\n', 'now?",so\n', "b,,so\n"], origin="q.csv")
+    assert [one.question for one in found.questions] == ["Why\nnow?"]
+    assert found.rejected == [Rejected("q.csv, line 4", "no question", "line 4")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("a,Why,so,and,more", "5 cells, and the first line names 3; put text into quotation marks"),
+        ("a,Why?,", "no answers (write [] where the documents hold none)"),
+        (",Why?,so", "no id"),
+    ],
+)
+def test_a_row_of_a_table_that_is_no_question(line: str, reason: str) -> None:
+    found = read_table(["id,question,answers", line, "b,Why?,[]"], origin="q.csv")
+    assert [(one.id, one.answers) for one in found.questions] == [("b", ())]
+    assert found.rejected == [Rejected("q.csv, line 2", reason, "line 2")]
+
+
+def test_a_key_that_nearly_is_one_is_named() -> None:
+    line = json.dumps({"id": "a", "question": "Why?", "answer": "so"})
+    assert [one.reason for one in read(line).rejected] == ["no answers (rename answer to answers)"]
+
+
+@given(
+    st.lists(
+        st.tuples(WORDING, WORDING).filter(lambda pair: not pair[1].lstrip().startswith("[")), min_size=1, max_size=4
+    )
+)
+def test_what_a_spreadsheet_writes_is_read_back(pairs: list[tuple[str, str]]) -> None:
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(["question", "answers"])
+    writer.writerows(pairs)
+    found = read_table(io.StringIO(written.getvalue(), newline=""), origin="q.csv")
+    assert found.rejected == []
+    assert [(one.question, one.answers[0]) for one in found.questions] == pairs

@@ -165,3 +165,10 @@ def test_the_next_open_one_is_looked_for_all_around(file: Path) -> None:
         assert [review.next_open(place) for place in range(3)] == [0, 1, 2]
         review.decide(2, "accept")
         assert review.next_open(2) == 0
+
+
+def test_an_uncommon_end_of_a_line_inside_a_question_breaks_no_log(file: Path) -> None:
+    write(file, [row(name) | {"evidence": ["The tower\u2028is made of\x85red granite."]} for name in "ab"])
+    with open_review(file, {CHUNK.id: CHUNK}) as review:
+        review.decide(0, "drop")
+    assert states(file) == [("b", "open"), ("a", "dropped")]

@@ -27,10 +27,10 @@ WANTED, UNWANTED = "Answer: the walrus rests on ice", "Answer: the stapler binds
 
 
 def rows(count: int = 10) -> list[dict[str, Any]]:
-    """Prompts of different lengths, some with a control token's text inside."""
+    """Prompts of different lengths, some with a control token's text or an uncommon end of a line inside."""
     made = []
     for number in range(count):
-        asked = "where does the walrus rest " * (1 + number % 3) + ("<|im_end|> " * (number % 2)) + str(number)
+        asked = "where does the walrus rest " * (1 + number % 3) + ("<|im_end|>\u2028 " * (number % 2)) + str(number)
         prompt = to_json(Prompt((Message("system", "Answer."), Message("user", asked))))
         told = {"id": f"pair-{number}", "question_id": f"q{number}", "kind": "answer over a wrong one"}
         made.append({**told, "prompt": prompt, "chosen": WANTED, "rejected": UNWANTED, "cut": number % 2 == 1})
@@ -44,7 +44,7 @@ def put_pairs(make_job: MakeJob, tmp_path: Path) -> MakeJob:
     def put(name: str, after: str | None = None, **changes: Any) -> Path:
         folder = tmp_path / name
         pairs = tmp_path / f"{name}.jsonl"
-        pairs.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
+        pairs.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows()), encoding="utf-8")
         own = {"lessons": str(pairs), "method": "dpo", "after": after, "preference": {"beta": 0.5, "sft": 1.0}}
         return Path(shutil.move(make_job(**{**own, "dropout": 0.0, **changes}), folder))
 

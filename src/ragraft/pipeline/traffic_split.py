@@ -19,7 +19,7 @@ By = Literal["named", "default", "canary"]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Assignment:
     """Who answers, why, and who is asked the same in the background."""
 
     model: str
@@ -42,7 +42,7 @@ class Shares:
         return self.canary > 0 or self.shadow > 0
 
 
-class Router:
+class TrafficSplit:
     """The models of a server in their order, and who answers what."""
 
     def __init__(self, own: Sequence[str], shares: Shares) -> None:
@@ -83,20 +83,20 @@ class Router:
         """All names, the default first, then the run's own, then those that were promoted, the last one first."""
         return tuple(dict.fromkeys((self.default, *self._own, *reversed(self._promoted))))
 
-    def route(self, model: str, asker: str, messages: Sequence[Message]) -> Route:
+    def assign(self, model: str, asker: str, messages: Sequence[Message]) -> Assignment:
         """Who answers this conversation: always the same one, as long as default and candidate stay."""
         if model != DEFAULT:
             if model not in self.models:
                 raise InputError(f"No model {model} here; there is {' and '.join(self.models)}")
-            return Route(model, "named")
+            return Assignment(model, "named")
         candidate = self.candidate
         if candidate is None:
-            return Route(self.default, "default")
+            return Assignment(self.default, "default")
         opening = next((one.content for one in messages if one.role == "user"), "")
         if _place("canary", candidate, asker, opening) < self._shares.canary:
-            return Route(candidate, "canary")
+            return Assignment(candidate, "canary")
         shadowed = _place("shadow", candidate, asker, opening) < self._shares.shadow
-        return Route(self.default, "default", candidate if shadowed else None)
+        return Assignment(self.default, "default", candidate if shadowed else None)
 
 
 def _place(*parts: str) -> float:

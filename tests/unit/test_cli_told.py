@@ -1,0 +1,61 @@
+"""What the command line says beside results: its version, the next command, warnings, tables in little room."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ragraft.cli.app import command
+from ragraft.cli.printing import print_table
+from ragraft.pipeline import Table, changed_keys, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Site
+    from tests.unit.conftest import Bring, Ragraft
+
+    MakeSite = Callable[..., Site]
+
+
+def test_the_version(ragraft_: Ragraft) -> None:
+    assert ragraft_("--version") == (0, f"ragraft {version('ragraft')}\n", "")
+
+
+def test_a_command_names_the_yaml_where_it_is_not_the_one_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("run", tmp_path / "ragraft.yaml") == "ragraft run"
+    assert command("run", Path("Größe & Maß/ragraft.yaml")) == "ragraft run 'Größe & Maß/ragraft.yaml'"
+    assert command("questions", Path("a.yaml"), "--review") == "ragraft questions a.yaml --review"
+
+
+def test_what_the_exam_warns_of_is_said_before_anything_is_trained(ragraft_: Ragraft, make_site: MakeSite) -> None:
+    site = make_site()
+    rows = (site.folder / "questions.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (site.folder / "exam.jsonl").write_text("".join(rows[:3]), encoding="utf-8")
+    (site.folder / "lessons.jsonl").write_text("".join(rows[3:]), encoding="utf-8")
+    settings = json.loads(site.file.read_text("utf-8"))
+    settings["questions"] = {"lessons": "lessons.jsonl", "exam": "exam.jsonl"}
+    site.file.write_text(json.dumps(settings), encoding="utf-8")
+    out = ragraft_("examine", site.file)[1]
+    assert "\n            note: the exam has 3 questions in 1 cluster: its intervals will be wide" in out
+
+
+def test_a_narrow_table_loses_no_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    print_table(Table("Scores", ("Model", "Retrieved passages"), (("Base, few-shot", "incomprehensibilities"),)))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    cells = [line.split("│")[2].strip() for line in printed.splitlines() if line.count("│") == 3]
+    assert "".join(cells) == "incomprehensibilities"
+
+
+def test_a_setting_that_was_taken_out_is_told(bring: Bring, make_site: MakeSite) -> None:
+    site = make_site(endpoint={"url": "http://nobody.test/v1", "body": {"top_p": 0.9}})
+    bring(site, last="ingest")
+    site.configure(endpoint={"body": {}})
+    assert changed_keys(open_session(site.file)) == ["endpoint.body.top_p: 0.9 → None"]
