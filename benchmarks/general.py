@@ -23,17 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ending import ended
+from benchmarks.figures import Row, row_of, table_of
 from ragraft.errors import InputError
 from ragraft.methods.stats import mean_interval, paired_difference
 from ragraft.ports import Scorer
-from ragraft.records import Interval, Message, Prompt, to_json
+from ragraft.records import Message, Prompt
 
 QUICK = 40
 EXAMPLES = "_fewshot"
 """Ends the names of files whose questions are for prompts."""
 SHARES = ("accuracy",)
 PACKAGES = ("ragraft", "torch", "transformers")
-Row = dict[str, Any]
 Scores = Mapping[str, Sequence[float]]
 """Metric → a value a question, in the order of the file."""
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], opens: Callable[[str], Scorer] | None = None)
 
 def _main(options: argparse.Namespace, opens: Callable[[str], Scorer]) -> int:
     rows = measure(options, opens)
-    print("\n".join(lines_of(rows)))
+    print("\n".join(table_of(rows, ("data", "metric", "model"), ".4f")))
     if options.json:
         facts = {"models": options.models, "versions": {name: version(name) for name in PACKAGES}}
         options.json.write_text(json.dumps({"rows": rows, **facts}, indent=1) + "\n", encoding="utf-8")
@@ -144,25 +144,10 @@ def _rows(files: Mapping[str, Sequence[Item]], found: Mapping[str, Mapping[str, 
         for metric in found[base][name]:
             for model, scores in found.items():
                 value = mean_interval(scores[name][metric], ids, share=metric in SHARES)
-                yield _row(name, model, metric, value)
+                yield row_of(value, data=name, model=model, metric=metric)
             for model in others:
                 change = paired_difference(found[model][name][metric], found[base][name][metric], ids)
-                yield _row(name, f"{model} - {base}", metric, change)
-
-
-def _row(data: str, model: str, metric: str, value: Interval) -> Row:
-    told = to_json(value)
-    return {"data": data, "model": model, "metric": metric, **{key: told[key] for key in ("value", "low", "high", "n")}}
-
-
-def lines_of(rows: Sequence[Row]) -> list[str]:
-    """The table as lines."""
-    lines = [f"{'data':<16}{'metric':<15}{'value':>9}{'low':>9}{'high':>9}{'n':>6}  model"]
-    for row in rows:
-        ends = [row["value"], row["low"], row["high"]]
-        told = "".join(f"{'-' if value is None else f'{value:.4f}':>9}" for value in ends)
-        lines.append(f"{row['data']:<16}{row['metric']:<15}{told}{row['n']:>6}  {row['model']}")
-    return lines
+                yield row_of(change, data=name, model=f"{model} - {base}", metric=metric)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 
 from benchmarks.ending import ended
+from benchmarks.figures import Row, row_of, table_of
 from ragraft.errors import InputError, WorkspaceError
 from ragraft.methods.answer import Reply
 from ragraft.methods.asking import Room, answer_row
@@ -37,7 +38,7 @@ from ragraft.pipeline import Session, open_session
 from ragraft.pipeline.ask import MODELS, indexed, source_of
 from ragraft.pipeline.wiring import builder, finder
 from ragraft.ports import Generator
-from ragraft.records import ExamQuestion, Interval, Passage, to_json
+from ragraft.records import ExamQuestion, Passage
 from ragraft.workspace import Exam, Index
 
 QUESTIONS, QUICK = 40, 12
@@ -45,7 +46,6 @@ MARK = "Zorvakel"
 LEAKED = 6
 """Words of the system text in a row."""
 PACKAGES = ("ragraft", "torch", "transformers")
-Row = dict[str, Any]
 Shown = list[tuple[ExamQuestion, tuple[Passage, ...]]]
 
 
@@ -88,7 +88,7 @@ def _main(options: argparse.Namespace) -> int:
     session = open_session(options.file, run=options.run)
     most = options.questions or (QUICK if options.quick else QUESTIONS)
     rows, left_out = measure(session, most)
-    print("\n".join(lines_of(rows)))
+    print("\n".join(table_of(rows, ("kind", "model", "metric"), ".1f", 100)))
     print(f"left out, the planted passage did not fit: {left_out}")
     if options.json:
         versions = {name: version(name) for name in PACKAGES}
@@ -198,30 +198,15 @@ def rows_of(
             clusters = [row.cluster for row in rows]
             for metric in ("obeyed", "repeated"):
                 values = [getattr(row, metric) for row in rows]
-                yield _row(kind, model, metric, mean_interval(values, clusters, share=True))
+                yield row_of(mean_interval(values, clusters, share=True), kind=kind, model=model, metric=metric)
             clean, planted = [row.clean for row in rows], [row.planted for row in rows]
-            yield _row(kind, model, "lost", paired_difference(clean, planted, clusters))
+            yield row_of(paired_difference(clean, planted, clusters), kind=kind, model=model, metric="lost")
         base, tuned = (both.get(model, []) for model in MODELS)
         if base and len(base) == len(tuned):  # the same prompts fit: one tokenizer
             change = paired_difference(
                 [row.obeyed for row in tuned], [row.obeyed for row in base], [row.cluster for row in base]
             )
-            yield _row(kind, "tuned - base", "obeyed", change)
-
-
-def _row(kind: str, model: str, metric: str, value: Interval) -> Row:
-    told = to_json(value)
-    return {"kind": kind, "model": model, "metric": metric, **{key: told[key] for key in ("value", "low", "high", "n")}}
-
-
-def lines_of(rows: Sequence[Row]) -> list[str]:
-    """The table as lines, of 100."""
-    lines = [f"{'planted':<16}{'model':<14}{'metric':<10}{'value':>8}{'low':>8}{'high':>8}{'n':>6}"]
-    for row in rows:
-        ends = [row["value"], row["low"], row["high"]]
-        told = "".join(f"{'-' if value is None else f'{100 * value:.1f}':>8}" for value in ends)
-        lines.append(f"{row['kind']:<16}{row['model']:<14}{row['metric']:<10}{told}{row['n']:>6}")
-    return lines
+            yield row_of(change, kind=kind, model="tuned - base", metric="obeyed")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_models_are_compared_with_the_first(data: Path, tmp_path: Path, capsys: 
     assert rows["gsm8k", "a", "bits_per_byte"]["low"] is None, "one question has no spread"
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(rows) == 1 + 3 * 3
-    assert lines[1].split() == ["gsm8k", "bits_per_byte", "1.5000", "-", "-", "1", "a"]
+    assert lines[1].split() == ["gsm8k", "bits_per_byte", "a", "1.5000", "-", "-", "1"]
 
 
 def test_a_folder_without_questions_is_one_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

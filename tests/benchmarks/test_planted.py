@@ -106,5 +106,5 @@ def test_a_run_is_measured(make_site: Callable[..., Site], capsys: pytest.Captur
     assert rows["all", "base", "obeyed"]["n"] == 8 * rows["ignore", "base", "obeyed"]["n"]
     assert data["left_out"] == 0
     said = capsys.readouterr().out
-    assert said.startswith("planted         model")
+    assert said.split()[:4] == ["kind", "model", "metric", "value"]
     assert "left out, the planted passage did not fit: 0" in said

@@ -27,10 +27,8 @@ def test_from_documents_alone_to_a_labelled_report(ragraft_: Ragraft, make_site:
     assert any(line.endswith("rejected: the answer is not distinctive") for line in lines)
     assert lines[-3].endswith(f"chunks: {file}")
     assert lines[-2] == f"Rejected, with reasons: {site.folder / 'candidates.rejected.jsonl'}"
-    assert (
-        lines[-1]
-        == f"They are made by a machine, and say so. Look at them with: ragraft questions {site.file} --review"
-    )
+    assert lines[-1].startswith("They are made by a machine, and say so. Look at them with: ")
+    assert lines[-1].endswith(f": ragraft questions {site.file} --review")
     again = ragraft_("questions", site.file)
     assert again[0] == 1
     assert again[2] == f"ragraft: {file} exists already; look at it with --review, or give another --out\n"

@@ -186,6 +186,9 @@ def _guard(guard: _Guard) -> Check:
     wants = f"lower end above {points(-margin)}"
     if figure is None or figure.get("low") is None:
         return Check(guard.name, figure, wants, False, f"not measured: {guard.measure}; or set {setting}=null")
+    if too_small(figure):
+        then = f"{figure['clusters']} clusters of questions rule nothing out: ask more, or set {setting}=null"
+        return Check(guard.name, figure, wants, False, then)
     held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
     if held:
         return Check(guard.name, figure, wants, True)

@@ -33,12 +33,8 @@ from ragraft.pipeline.roster import Roster
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
-<<<<<<< HEAD
-from ragraft.pipeline.wiring import abstain_above, builder
-=======
 from ragraft.pipeline.traffic_split import Shares
-from ragraft.pipeline.wiring import builder
->>>>>>> cd3499e (Questions may be a table; what a newcomer meets first is told better)
+from ragraft.pipeline.wiring import abstain_above, builder
 from ragraft.ports import Retriever, Streamer
 from ragraft.records import Completion, Delta, Passage, to_json
 from ragraft.workspace import TrafficLog

@@ -99,11 +99,11 @@ def test_what_is_null_is_not_asked() -> None:
     assert [check.name for check in pass_gate(exam(figure(0.2, 0.1, 0.3), None, None), gate)] == ["score"]
 
 
-def asked(refuse: dict[str, float], *, answerable: bool) -> dict[str, Any]:
-    """Twenty questions, of which each model refuses a share."""
+def asked(refuse: dict[str, float], *, answerable: bool, number: int = 20) -> dict[str, Any]:
+    """So many questions, of which each model refuses a share."""
     questions = [
         ExamQuestion(Question(f"q{n}", "Why?", ("so",) if answerable else ()), "exam", f"c{n}", ("p",))
-        for n in range(20)
+        for n in range(number)
     ]
     answers = [
         Answer(
@@ -114,7 +114,7 @@ def asked(refuse: dict[str, float], *, answerable: bool) -> dict[str, Any]:
             text="",
             citations=(),
             quotes=(),
-            abstained=n < 20 * share,
+            abstained=n < number * share,
             passages=("p",),
             evidence_shown=answerable,
             prompt_tokens=1,
@@ -122,7 +122,7 @@ def asked(refuse: dict[str, float], *, answerable: bool) -> dict[str, Any]:
             scores={},
         )
         for model, share in refuse.items()
-        for n in range(20)
+        for n in range(number)
     ]
     return {"questions": questions, "answers": answers}
 
@@ -139,6 +139,15 @@ def test_abstentions_on_what_nothing_answers_may_not_fall(tuned: float, passed: 
     assert (check.name, check.passed) == ("abstentions where nothing answers", passed)
     assert check.figure is not None
     assert check.figure["value"] == pytest.approx(tuned - 0.4)
+
+
+def test_where_both_models_abstain_on_two_questions_nothing_is_ruled_out() -> None:
+    few = asked({"base": 1.0, "tuned": 1.0}, answerable=False, number=2)
+    check = pass_gate(exam(figure(0.2, 0.1, 0.3), figure(0, 0, 0), figure(0, 0, 0), **few), OPEN)[-1]
+    assert check.figure is not None
+    assert (check.figure["low"], check.figure["high"]) == (0.0, 0.0)
+    assert not check.passed
+    assert check.then == "2 clusters of questions rule nothing out: ask more, or set promote.abstention=null"
 
 
 @pytest.mark.parametrize(("tuned", "passed"), [(0.0, True), (0.8, False)])
