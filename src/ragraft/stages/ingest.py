@@ -20,6 +20,7 @@ from rich.progress import track
 from ragraft.config import IngestConfig
 from ragraft.errors import InputError
 from ragraft.methods.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint
+from ragraft.methods.exam_facts import count, some
 from ragraft.ports import Backends, Reader
 from ragraft.records import Document, Rejected, to_json
 from ragraft.workspace import Corpus, Folder, hash_file
@@ -49,6 +50,8 @@ class Intake:
     origins: dict[str, str] = field(default_factory=dict)
     """Document id → the file that it came from, in the order read."""
     fingerprints: list[Fingerprint] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    """Documents with pages of which no text could be taken."""
 
 
 def ingest(*, documents: Sequence[Path], settings: IngestConfig, backends: Backends, out: Folder) -> Corpus:
@@ -71,6 +74,7 @@ def ingest(*, documents: Sequence[Path], settings: IngestConfig, backends: Backe
     out.write_json("same.json", same)
     kept = out.write_jsonl("documents.jsonl", (row for row in out.read_jsonl(READ) if row["id"] not in same))
     out.file(READ).unlink()
+    out.write_json("facts.json", {"warnings": _warnings(intake)})
     out.write_json("summary.json", _summary(intake, pairs, kept, len(same)))
     return Corpus(out)
 
@@ -158,6 +162,7 @@ def _read(sources: Sequence[Source], backends: Backends, intake: Intake) -> Iter
             else:
                 intake.origins[row.id] = source.name
                 intake.fingerprints.append(fingerprint(row.text, vocabulary))
+                intake.pictures += [row.id] if row.metadata.get("pages_without_text") else []
                 yield to_json(row)
 
 
@@ -188,6 +193,21 @@ def _refuse_bad_intake(intake: Intake, limit: float, listing: Path) -> None:
             f"{failed} of {used + failed} files and rows cannot be used (limit {100 * limit:g} %): {shown}; "
             f"all reasons: {listing}. Correct or remove them, or raise ingest.max_rejected"
         )
+
+
+def _warnings(intake: Intake) -> list[str]:
+    """What was not read, in words; rejected.jsonl has all of it but the pages."""
+    told = []
+    if intake.unknown:
+        names = some([row.id for row in intake.unknown])
+        told.append(f"{count(intake.unknown, 'file')} passed over, no reader: {names}")
+    if intake.rejected:
+        reasons = some([f"{row.id}: {row.reason}" for row in intake.rejected], "; ")
+        told.append(f"{len(intake.rejected)} of the files and rows rejected: {reasons}")
+    if intake.pictures:
+        pages = f"{count(intake.pictures, 'document')} with pages that hold no text (scanned? run OCR on them)"
+        told.append(f"{pages}: {some(intake.pictures)}")
+    return told
 
 
 def _pair_row(pair: Duplicate, ids: Sequence[str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Corpus(Artifact):
-    """10-corpus: documents.jsonl, rejected.jsonl, same.json."""
+    """10-corpus: documents.jsonl, rejected.jsonl, same.json, facts.json."""
 
     def documents(self) -> Iterator[Document]:
         for row in self.folder.read_jsonl("documents.jsonl"):

@@ -232,8 +232,22 @@ def test_same_input_gives_the_same_bytes_and_nothing_is_left_over(docs: Path, ou
         run(out, docs)
         found.append({path.name: path.read_bytes() for path in out.path.iterdir()})
     assert found[0] == found[1]
-    names = {"documents.jsonl", "rejected.jsonl", "same.json", "duplicates.jsonl", "summary.json"}
+    names = {"documents.jsonl", "rejected.jsonl", "same.json", "duplicates.jsonl", "facts.json", "summary.json"}
     assert set(found[0]) == names
+
+
+def test_what_was_not_read_is_said_in_words(docs: Path, out: Folder) -> None:
+    write(docs / "a.md", LONG)
+    for name in ("b.zip", "c"):
+        write(docs / name, "no text")
+    rows = [{"id": "scan", "text": LONG[::-1], "metadata": {"pages_without_text": [2]}}, {"id": "empty", "text": ""}]
+    write(docs / "d.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    run(out, docs, max_rejected=0.5)
+    assert out.read_json("facts.json")["warnings"] == [
+        "2 files passed over, no reader: b.zip, c",
+        "1 of the files and rows rejected: d.jsonl line 2: text is empty",
+        "1 document with pages that hold no text (scanned? run OCR on them): scan",
+    ]
 
 
 def test_documents_survive_the_way_to_disk(docs: Path, out: Folder) -> None:
