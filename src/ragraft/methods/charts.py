@@ -35,6 +35,8 @@ ROW_HEIGHT = 26
 WIDE, NARROW = 620, 200
 """Widths of the plot itself, in pixels; names stand left of it."""
 NAMES_WIDTH = 112
+LEAST_SPAN = 50.0
+"""Points of 100 that set the margin of a chart of differences at least: in less room each tick would say 0."""
 
 Spec = dict[str, Any]
 
@@ -98,7 +100,7 @@ def difference_chart(report: Mapping[str, Any], *, width: int = WIDE) -> Spec:
     ends = [end for row in rows for end in (row["low"], row["high"], row["f1"]) if end is not None]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     # The label is centred on its dot and as wide in a narrow chart as in a wide one.
-    margin = (0.12 if width >= WIDE else 0.3) * max(high - low, 1.0)
+    margin = (0.12 if width >= WIDE else 0.3) * max(high - low, LEAST_SPAN)
     scale = alt.Scale(domain=[low - margin, high + margin], nice=False)
     data = alt.Chart(alt.InlineData(values=rows))
     base = data.encode(y=alt.Y("which:N", sort=[row["which"] for row in rows], title=None, axis=names_axis()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,13 @@ def test_every_colour_that_is_drawn_has_a_dark_twin(report: dict[str, Any]) -> N
     used = {part.split('"')[0] for key in ('fill="', 'stroke="') for part in drawn.split(key)[1:]}
     assert used - {"none", "transparent"} <= set(charts.DARK)
     assert charts.MODEL_COLOURS["tuned"] in used
+
+
+def test_where_nothing_differs_the_axis_still_tells_its_ticks_apart(report: dict[str, Any]) -> None:
+    report["headline"]["difference"] = figure(0.0)
+    drawn = charts.svg(charts.difference_chart(report))
+    labels = re.findall(r">(−?[\d.]+)</text>", drawn)
+    assert len(labels) == len(set(labels)) > 1
 
 
 def test_names_are_escaped(report: dict[str, Any]) -> None:
