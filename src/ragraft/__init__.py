@@ -18,6 +18,7 @@ from ragraft.errors import (
 )
 
 if TYPE_CHECKING:
+    from ragraft.methods.answer import Reply
     from ragraft.pipeline import Event
 
 __all__ = [
@@ -52,8 +53,8 @@ def run(
 
 def ask(
     question: str, file: str | Path = "ragraft.yaml", *, model: str | None = None, retrieval: str = "always"
-) -> Any:
-    """Answer a question from a finished run, as `ragraft ask` does."""
+) -> Reply:
+    """Answer a question from a finished run, as `ragraft ask` does; each call opens the model anew."""
     from ragraft.pipeline import ask as ask_run
     from ragraft.pipeline import open_session
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+import ragraft.pipeline
 from ragraft.cli.app import command
 from ragraft.cli.printing import print_table
 from ragraft.pipeline import Table, changed_keys, open_session
@@ -59,3 +61,14 @@ def test_a_setting_that_was_taken_out_is_told(bring: Bring, make_site: MakeSite)
     bring(site, last="ingest")
     site.configure(endpoint={"body": {}})
     assert changed_keys(open_session(site.file)) == ["endpoint.body.top_p: 0.9 → None"]
+
+
+def test_an_abstention_is_told_in_the_runs_own_words(
+    ragraft_: Ragraft, make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(prompt={"abstention": "Steht nicht darin."})
+    parsed = SimpleNamespace(abstained=True, answer="", from_memory=False, quotes=(), citations=())
+    reply = SimpleNamespace(parsed=parsed, fitted=SimpleNamespace(passages=()))
+    asked = SimpleNamespace(reply=reply, decision=None, notes=(), model="base", index_version="1")
+    monkeypatch.setattr(ragraft.pipeline, "ask", lambda *arguments, **options: asked)
+    assert ragraft_("ask", "Wer?", "--file", site.file)[1] == "Steht nicht darin.\n"

@@ -87,6 +87,21 @@ def test_local_models_become_absolute_and_others_stay(tmp_path: Path) -> None:
         assert load(tmp_path, LEAST + f"model: {source}\n").model == source
 
 
+def test_every_models_source_is_meant_from_the_yaml(tmp_path: Path) -> None:
+    (tmp_path / "nli").mkdir()
+    text = """
+retrieve: {reranker: cross-encoder@nli}
+synthesize: {generate: {model: nli}, teacher: {model: "openai:nli"}}
+evaluate: {grader: entailment@nli}
+"""
+    found, here = load(tmp_path, LEAST + text), str((tmp_path / "nli").resolve())
+    assert found.retrieve.reranker == f"cross-encoder@{here}"
+    assert found.evaluate.grader == f"entailment@{here}"
+    assert (found.synthesize.generate.model, found.synthesize.teacher.model) == (here, "openai:nli")
+    plain = load(tmp_path, LEAST + "retrieve: {reranker: overlap}\nevaluate: {grader: entailment@hf:a/b}\n")
+    assert (plain.retrieve.reranker, plain.evaluate.grader) == ("overlap", "entailment@hf:a/b")
+
+
 def test_all_faults_come_at_once_with_their_paths(tmp_path: Path) -> None:
     text = """
 questions: {lessons: a.jsonl, exm: b.jsonl}

@@ -76,9 +76,10 @@ def ask(  # noqa: PLR0917 — options, not positions
     """Answer a question from the run's documents, with citations."""
     from ragraft.pipeline import ask as ask_run
 
-    asked = ask_run(opened(file, [], run_), question, model=model, retrieval=retrieval, as_of=as_of)
+    session = opened(file, [], run_)
+    asked = ask_run(session, question, model=model, retrieval=retrieval, as_of=as_of)
     reply = asked.reply
-    print("not in the documents" if reply.parsed.abstained else reply.parsed.answer)
+    print(session.config.prompt.abstention if reply.parsed.abstained else reply.parsed.answer)
     if reply.parsed.from_memory and not reply.parsed.abstained:
         print("  (from memory: it rests on no document)")
     for text, number in reply.parsed.quotes:

@@ -210,18 +210,36 @@ def _resolve_paths(config: Config, root: Path) -> Config:
         "embedders": tuple(_from(root, source) for source in config.diagnose.embedders),
     }
     diagnose = config.diagnose.model_copy(update=tried)
-    paths = {"documents": documents, "questions": resolved, "evaluate": evaluate, "diagnose": diagnose}
-    return config.model_copy(update={**paths, **_local_sources(config, root)})
-
-
-def _local_sources(config: Config, root: Path) -> dict[str, str]:
-    """Sources that name a path beside the YAML become absolute, so that they mean the same from anywhere."""
-    found = {key: _from(root, getattr(config, key)) for key in ("model", "embedder")}
+    paths: dict[str, Any] = {"documents": documents, "questions": resolved, "evaluate": evaluate, "diagnose": diagnose}
     if config.instructions and not config.instructions.startswith("hf:"):
-        found["instructions"] = str(root / Path(config.instructions).expanduser())
-    return found
+        paths["instructions"] = str(root / Path(config.instructions).expanduser())
+    return _with_local_sources(config.model_copy(update=paths), root)
+
+
+def _with_local_sources(config: Config, root: Path) -> Config:
+    """Models' sources that name a path beside the YAML become absolute, so that they mean the same from anywhere."""
+
+    def local(source: str | None) -> str | None:
+        return source and _from(root, source)
+
+    def at_local(backend: str | None) -> str | None:
+        name, at, source = (backend or "").partition("@")
+        return f"{name}@{_from(root, source)}" if at else backend
+
+    made, evaluate, retrieve = config.synthesize, config.evaluate, config.retrieve
+    generate = made.generate.model_copy(update={"model": local(made.generate.model)})
+    teacher = made.teacher.model_copy(update={"model": local(made.teacher.model)})
+    return config.model_copy(
+        update={
+            "model": local(config.model),
+            "embedder": local(config.embedder),
+            "synthesize": made.model_copy(update={"generate": generate, "teacher": teacher}),
+            "evaluate": evaluate.model_copy(update={"grader": at_local(evaluate.grader)}),
+            "retrieve": retrieve.model_copy(update={"reranker": at_local(retrieve.reranker)}),
+        }
+    )
 
 
 def _from(root: Path, source: str) -> str:
     place = root / Path(source).expanduser()
-    return str(place.resolve()) if not source.startswith(("hf:", "pypi:")) and place.exists() else source
+    return str(place.resolve()) if not source.startswith(("hf:", "pypi:", "openai:")) and place.exists() else source

@@ -49,6 +49,8 @@ def measure_agreement(session: Session, labels: Path) -> Agreed:
             "evaluate.grader: there is no grader to measure; name one in the YAML, or with --set "
             "evaluate.grader=entailment@SOURCE"
         )
+    if not labels.is_file():
+        raise InputError(f"No file {labels}; name one of claims that people have judged")
     labelled = _read(labels, "LABELS")
     with progress_bar() as bar:
         task = bar.add_task("judging", total=len(labelled))

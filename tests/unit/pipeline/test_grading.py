@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ragraft.errors import ConfigError
+from ragraft.errors import ConfigError, InputError
 from ragraft.pipeline import measure_agreement, open_session
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.grading import grading_identity, read_labels
@@ -75,6 +75,8 @@ def test_without_a_grader_nothing_is_read_and_nothing_judged(make_site: MakeSite
 
 def test_agreement_is_measured_on_any_file(make_site: MakeSite, save_cross_encoder: Callable[[int], Path]) -> None:
     site = graded(make_site, save_cross_encoder(2), grader_labels=None)
+    with pytest.raises(InputError, match=r"^No file gone\.jsonl; name one of claims that people have judged$"):
+        measure_agreement(open_session(site.file), Path("gone.jsonl"))
     found = measure_agreement(open_session(site.file), site.folder / "labels.jsonl")
     assert (found.data["claims"], found.data["unscored"], found.data["labels"]) == (12, 0, "labels.jsonl")
     assert sum(found.data["counts"].values()) == 12
