@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ragraft.methods.report_text import MISSING, Figure, context_name, interval, model_name, phrase, seconds, tokens
+from ragraft.methods.report_text import (
+    MISSING,
+    Figure,
+    capital,
+    context_name,
+    difference_name,
+    interval,
+    model_name,
+    seconds,
+    tokens,
+)
 from ragraft.methods.text_fit import texts_sentences
 
 Report = Mapping[str, Any]
@@ -55,7 +65,7 @@ class Table:
 def measure_heading(report: Report) -> str:
     """The score's name as a heading."""
     name: str = report["headline"]["measure"]
-    return name[:1].upper() + name[1:]
+    return capital(name)
 
 
 def render_table(report: Report) -> Table:
@@ -105,7 +115,7 @@ def difference_table(report: Report) -> Table:
         (context_name(context), *(interval(found.get((context, a, b)), signed=True) for a, b in pairs))
         for context in contexts
     )
-    heads = (f"{model_name(a)} minus {phrase(b)}" for a, b in pairs)
+    heads = (difference_name(a, b) for a, b in pairs)
     return Table(f"Differences of {report['headline']['measure']}", ("Context", *heads), rows)
 
 
@@ -114,7 +124,10 @@ def pair_table(report: Report) -> Table:
     found = {(row["a"], row["b"], row["context"]): row for row in report["differences"] if row["metric"] == "f1"}
     contexts = report["grid"]["contexts"]
     rows = tuple(
-        (f"{model_name(a)} minus {phrase(b)}", *(interval(found.get((a, b, one)), signed=True) for one in contexts))
+        (
+            difference_name(a, b),
+            *(interval(found.get((a, b, one)), signed=True) for one in contexts),
+        )
         for a, b in dict.fromkeys((a, b) for a, b, _ in found)
     )
     title = f"Differences of {report['headline']['measure']}, paired by question"
@@ -201,7 +214,7 @@ def _count(value: int | None) -> str:
 def _notes(report: Report) -> tuple[str, ...]:
     headline = report["headline"]
     label = report["exam"].get("label")
-    notes = [headline["sentence"], *([f"{label[:1].upper()}{label[1:]}."] if label else [])]
+    notes = [headline["sentence"], *([f"{capital(label)}."] if label else [])]
     shown = headline["evidence_shown"]
     if shown is not None:
         notes.append(f"Where the evidence was shown: {interval(shown, signed=True)}, n = {shown['n']}.")

@@ -54,6 +54,16 @@ def phrase(model: str) -> str:
     return PHRASES.get(model, model)
 
 
+def capital(text: str) -> str:
+    """The text as a line begins with it."""
+    return text[:1].upper() + text[1:]
+
+
+def difference_name(a: str, b: str) -> str:
+    """What is `a` minus `b` as a heading; a name that is a run's own stays as it is written."""
+    return f"{capital(phrase(a)) if a in PHRASES else a} minus {phrase(b)}"
+
+
 def points(value: float | None, *, signed: bool = False) -> str:
     """A share of 1 as points of 100 with one decimal; a dash when there is none."""
     if value is None:

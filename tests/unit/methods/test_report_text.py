@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ragraft.methods.report_text import (
+    difference_name,
     flatten,
     headline_sentence,
     interval,
@@ -122,3 +123,9 @@ def test_headline_names_the_measure() -> None:
     assert "is +20.0 [10.0, 30.0] points of exact calls" in headline_sentence(
         difference(0.2, 0.1, 0.3), "base", "exact calls"
     )
+
+
+def test_a_difference_is_named_after_both() -> None:
+    assert difference_name("tuned", "base") == "Tuned minus base"
+    assert difference_name("base-fewshot", "base") == "Few-shot base minus base"
+    assert difference_name("my-run", "base") == "my-run minus base"
