@@ -65,6 +65,8 @@ def run_table(
     for name in (first, last):
         if name is not None and name not in ROWS:
             raise ConfigError(f"{name} is no stage{or_meant(name, ROWS)}")
+    if first and last and list(ROWS).index(first) > list(ROWS).index(last):
+        raise ConfigError(f"--from {first} comes after --until {last}, so that nothing would run; name them in order")
     brought = _brought(first, last)
     forced = tuple(ROWS)[tuple(ROWS).index(first) :] if first else ()
     with disk_faults_told(session.run.path), session.run.locked():
