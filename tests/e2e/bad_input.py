@@ -310,6 +310,7 @@ CASES = (
     Case("--set without a value", command=(*RUN, "--set", "train.epochs")),
     Case("--set below a value", command=(*RUN, "--set", "name.x=1")),
     Case("--set with a value of another type", command=(*RUN, "--set", "train.epochs=three")),
+    Case("a search by no ranking", sets(retrieve={"dense_weight": 0, "lexical_weight": 0})),
     Case("a first stage below the last one", command=(*RUN, "--from", "report", "--until", "index")),
     Case("a stage that is none", command=(*RUN, "--from", "traim")),
     Case("a file where runs/ should be", writes("runs", "")),

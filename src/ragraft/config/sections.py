@@ -102,6 +102,8 @@ class RetrieveConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RetrieveConfig:
+        if self.dense_weight == self.lexical_weight == 0:
+            raise ValueError("dense_weight and lexical_weight are both 0; set one of them above 0")
         if (self.retriever == "http") != (self.url is not None):
             raise ValueError("retriever: http and url go together")
         if self.retriever is not None and self.reranker is not None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ragraft.errors import ConfigError
 from ragraft.ports import Embedder, OpenStore, Reranker
 from ragraft.records import Chunk, Hit, Passage
 
@@ -76,8 +75,6 @@ def open_retriever(
 
     Each ranking brings `pool` candidates to the fusion; a weight of 0 leaves its ranking out and uncomputed.
     """
-    if dense_weight <= 0 and lexical_weight <= 0:
-        raise ConfigError("retrieve.dense_weight and retrieve.lexical_weight are both 0; set one of them above 0")
     return IndexRetriever(chunks, opened_store, embedder, reranker, pool, rrf_k, dense_weight, lexical_weight)
 
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.errors import ConfigError
 from ragraft.methods.retrieve import IndexRetriever, fuse, open_retriever
 from ragraft.ports import Matrix, Reranker
 from ragraft.records import Chunk, Hit, Passage
@@ -104,11 +103,6 @@ def test_a_weight_of_zero_is_not_computed(dense: float, lexical: float, asked: l
     found = retriever(store, dense=dense, lexical=lexical).rank(["q"], 4, "hybrid")
     assert names(found[0]) == ("abcd" if dense else "dcef")
     assert store.asked == asked
-
-
-def test_both_weights_zero_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"dense_weight and retrieve.lexical_weight are both 0"):
-        retriever(Rankings(), dense=0, lexical=0)
 
 
 def test_retrieve_gives_passages_of_the_chunks() -> None:
