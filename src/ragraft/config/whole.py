@@ -223,8 +223,8 @@ def _with_local_sources(config: Config, root: Path) -> Config:
         return source and _from(root, source)
 
     def at_local(backend: str | None) -> str | None:
-        name, at, source = (backend or "").partition("@")
-        return f"{name}@{_from(root, source)}" if at else backend
+        name, _, source = (backend or "").partition("@")
+        return f"{name}@{_from(root, source)}" if source else backend
 
     made, evaluate, retrieve = config.synthesize, config.evaluate, config.retrieve
     generate = made.generate.model_copy(update={"model": local(made.generate.model)})
