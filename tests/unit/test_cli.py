@@ -47,10 +47,10 @@ Commands:
   demo        Tune the embedded model on Python's language reference.
   questions   Propose questions, where you have none yet.
   ask         Answer a question from the run's documents, with citations.
-  serve       Answer over HTTP as OpenAI's API does, from the run's...
-  sync        Bring corpus and index up to the documents as they are now;...
-  watch       Say what changed and whether tuning again pays today: exit...
-  refresh     Tune again for the documents as they are, and put the new...
+  serve       Answer over HTTP as OpenAI's API does, until Ctrl-C.
+  sync        Bring the index up to the documents as they are now.
+  watch       Say whether to tune again, and what has changed.
+  refresh     Tune again for the documents as they are now.
   status      Say which stages are done, and where each setting came from.
   show        Show an artifact's first rows as JSON, or a report as tables.
   compare     Put several runs in one table.

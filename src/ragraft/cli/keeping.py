@@ -77,7 +77,7 @@ def refresh(
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
-    """Tune again for the documents as they are, and put the new model into service if it passes the gate."""
+    """Tune again for the documents as they are now. The new model goes into service if it passes the gate."""
     from ragraft.pipeline import refresh as refresh_run
 
     found = refresh_run(opened(file, set_, run_), print_event, dry=dry)
