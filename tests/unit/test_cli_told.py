@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,3 +75,14 @@ def test_an_abstention_is_told_in_the_runs_own_words(
     asked = SimpleNamespace(reply=reply, decision=None, notes=(), model="base", index_version="1")
     monkeypatch.setattr(ragraft.pipeline, "ask", lambda *arguments, **options: asked)
     assert ragraft_("ask", "Wer?", "--file", site.file)[1] == "Steht nicht darin.\n"
+
+
+def test_an_output_that_knows_few_signs_stops_nothing(make_site: MakeSite) -> None:
+    site = make_site()
+    code = "from ragraft.cli import main; main()"
+    asked = [sys.executable, "-c", code, "status", "--file", str(site.file), "--set", "prompt.abstention=nein → nein"]
+    done = subprocess.run(
+        asked, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "prompt.abstention = nein ? nein (--set)" in done.stdout

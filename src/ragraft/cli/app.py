@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
 from importlib.metadata import version
@@ -48,6 +49,9 @@ def _common(
 
 def main() -> None:
     """Run a command; what a user can cause is one sentence and exit 1, a refusal 4, Ctrl-C 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe on Windows knows no arrows, and texts hold anything
     try:
         app(prog_name="ragraft")  # not the name of a module that runs us
     except RagraftError as error:
