@@ -54,6 +54,7 @@ Commands:
   status      Say which stages are done, and where each setting came from.
   show        Show an artifact's first rows as JSON, or a report as tables.
   compare     Put several runs in one table.
+  traffic     Compare the models that a server answered with.
   agreement   Measure how far the grader of answers agrees with people.
   promote     Put the tuned model into service, if its exam allows it.
   rollback    Go back to the model that was in service before.

@@ -86,7 +86,7 @@ def traffic(
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:
-    """Compare the models that a server answered with: the one in service, the canary, shadows."""
+    """Compare the models that a server answered with. The one in service, the canary, shadows."""
     from ragraft.pipeline import compare_served
 
     run = opened(file, [], run_).run
