@@ -93,6 +93,7 @@ CASES = (
         both(made(last="ingest", then=lambda site: None), writes("runs/other/x", "")),
         (*COMPARE, "other"),
     ),
+    Case("a sweep that is not there", command=SWEEP),
     Case("a sweep without a grid", writes("grid.yaml", "metric: f1\n"), SWEEP),
     Case("a sweep over no values", writes("grid.yaml", "grid: {train.rank: 8}\n"), SWEEP),
     Case("a sweep over a setting that is none", writes("grid.yaml", "grid: {train.rang: [8, 16]}\n"), SWEEP),

@@ -49,7 +49,7 @@ def questions(  # noqa: PLR0917 — options, not positions
     if proposes:
         check_wanted(wanted, target)
     session = opened(file, set_, run_)
-    run_stages(session, last="index")
+    run_stages(session, last="index", on_the_way=True)
     if proposes:
         _propose(session, wanted, target)
         review_it = command("questions", file, "--review", *(["--out", str(out)] if out else []))

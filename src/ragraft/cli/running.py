@@ -124,8 +124,13 @@ def demo(
     run_stages(opened(written.file, set_, None))
 
 
-def run_stages(session: Session, *, first: str | None = None, last: str | None = None, dry: bool = False) -> None:
-    """Bring the run's stages up to date, telling what each does, and print the result that was asked for."""
+def run_stages(
+    session: Session, *, first: str | None = None, last: str | None = None, dry: bool = False, on_the_way: bool = False
+) -> None:
+    """Bring the run's stages up to date, telling what each does, and print the result that was asked for.
+
+    `on_the_way`: something else was asked for, so that it is no news when there was nothing to do.
+    """
     from ragraft.pipeline import changed_keys, run_table
     from ragraft.pipeline import show as show_artifact
 
@@ -138,7 +143,7 @@ def run_stages(session: Session, *, first: str | None = None, last: str | None =
         print_event(event)
 
     run_table(session, tell, first=first, last=last, dry=dry)
-    if all(state in ("unchanged", "outdated", "taught") for state in states):
+    if not on_the_way and all(state in ("unchanged", "outdated", "taught") for state in states):
         print(f"Nothing to do: {session.run.path} is up to date.")
     if "taught" in states:
         print("The index is newer than the model. To teach it the documents as they are: ragraft run --from ingest")

@@ -70,14 +70,15 @@ def export(  # noqa: PLR0917 — options, not positions
         ),
     ] = "merged",
     type_: Annotated[
-        str, typer.Option("--type", help="Weights of gguf and ollama: f16, or q8_0, half as large.")
-    ] = "f16",
+        str | None, typer.Option("--type", help="Weights of gguf and ollama: f16 (default), or q8_0, half as large.")
+    ] = None,
     questions: Annotated[
         Path | None, typer.Option("--questions", metavar="FILE", help="For openai-batch: these, not the exam's.")
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="For openai-batch: what the server calls the model.")
-    ] = "tuned",
+        str | None,
+        typer.Option("--model", metavar="NAME", help="For openai-batch: what the server calls the model (tuned)."),
+    ] = None,
     file: FileOption = YAML,
     run_: Named = None,
 ) -> None:

@@ -49,6 +49,8 @@ class SweepConfig(Section):
 
 def load_sweep(path: Path) -> SweepConfig:
     """Read a sweep's YAML; its base is found beside it. Raises ConfigError with all faults at once."""
+    if not path.exists():
+        raise ConfigError(f"No {path}; a sweep is a YAML with base: and grid:")
     try:
         found = SweepConfig.model_validate(read_yaml(path))
     except ValidationError as error:

@@ -117,8 +117,10 @@ def _answer_sentences(data: Data) -> list[str]:
 def _exam_sentences(data: Data) -> list[str]:
     if not data.get("exam"):
         return ["Not checked on the exam (calibrate.exam is false)."]
-    held = [_held("the loss was", data["exam"]["figures"]["loss"], data["skip"]["most"])]
-    if data["answer"] is not None:
+    held = []
+    if not data["skip"]["too_few"]:
+        held.append(_held("the loss was", data["exam"]["figures"]["loss"], data["skip"]["most"]))
+    if data["answer"] is not None and not data["answer"]["too_few"]:
         held.append(_held("wrongly answered were", data["exam"]["figures"]["wrong"], data["answer"]["most"]))
     saved = data["exam"]["figures"]["tokens_saved"]["value"]
     if saved < 0:

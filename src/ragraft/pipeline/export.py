@@ -32,12 +32,12 @@ class Exported:
 class Wishes:
     """What some forms can be given besides."""
 
-    weights: str = "f16"
-    """For gguf and ollama: f16, or q8_0."""
+    weights: str | None = None
+    """For gguf and ollama: f16, or q8_0; f16 when left out."""
     questions: Path | None = None
     """For openai-batch: other questions than the exam's."""
-    model: str = "tuned"
-    """For openai-batch: the name that the server knows the model by."""
+    model: str | None = None
+    """For openai-batch: the name that the server knows the model by; tuned when left out."""
 
 
 def export(session: Session, kind: str, target: Path, wishes: Wishes | None = None) -> Exported:
@@ -48,21 +48,34 @@ def export(session: Session, kind: str, target: Path, wishes: Wishes | None = No
     wishes = wishes or Wishes()
     if kind not in KINDS:
         raise ConfigError(f"--to {kind} is no form to export{or_meant(kind, KINDS)}")
-    if wishes.weights not in TYPES:
+    if wishes.weights not in (None, *TYPES):
         raise ConfigError(f"--type {wishes.weights} is no type of weights{or_meant(wishes.weights, TYPES)}")
+    _refuse_unused(kind, wishes)
     needed = _needed(session, kind)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"{target} is not empty; give a new folder")
     with disk_faults_told(target), _whole_or_not(target) as part:
         if kind in MODELS:
-            notes = export_model(session, kind, part, wishes.weights)
+            notes = export_model(session, kind, part, wishes.weights or TYPES[0])
         elif kind == PROMPTS:
-            notes = export_prompts(session, part, model=wishes.model, questions=wishes.questions)
+            notes = export_prompts(session, part, model=wishes.model or "tuned", questions=wishes.questions)
         else:
             notes = export_lessons(session, Lessons(session.at().made["synthesize"]).steps(), kind, part)
     if made_otherwise(session, needed):
         notes = (*notes, f"made under other settings{changes_told(session)}; ragraft run makes what is there now anew")
     return Exported(target, notes)
+
+
+def _refuse_unused(kind: str, wishes: Wishes) -> None:
+    for option, given, kinds in (
+        ("--type", wishes.weights, ("gguf", "ollama")),
+        ("--questions", wishes.questions, (PROMPTS,)),
+        ("--model", wishes.model, (PROMPTS,)),
+    ):
+        if given is not None and kind not in kinds:
+            raise ConfigError(f"{option} belongs to --to {' and '.join(kinds)}; {kind} has no use for it")
+    if wishes.questions is not None and not wishes.questions.is_file():
+        raise ConfigError(f"--questions {wishes.questions}: no such file; give one of questions")
 
 
 def _needed(session: Session, kind: str) -> str:

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from ragraft.config import QuestionFiles
 from ragraft.errors import ConfigError, InputError, WorkspaceError
 from ragraft.methods.answerable import check_answerable
-from ragraft.methods.candidates import Candidate, Gates, Verdict, rejected_row
+from ragraft.methods.candidates import Candidate, Gates, Turned, Verdict, rejected_row
 from ragraft.methods.mine import Miner
 from ragraft.methods.pattern_data import load_patterns
 from ragraft.methods.question_files import read_question_file, refuse_table
@@ -159,8 +159,8 @@ def _write(found: Gathered, out: Path, *, chunks: int, untried: int) -> Proposed
     folder.write_jsonl(beside.name, map(rejected_row, rejected))
     if not kept:
         raise InputError(
-            f"None of {len(rejected)} candidates passed; {beside} says why of each; see whether --by patterns or "
-            "another --model does better"
+            f"None of {len(rejected)} candidates passed{_commonest(rejected)}; {beside} says why of each; see whether "
+            "--by patterns, --by model or another --model does better"
         )
     folder.write_jsonl(out.name, (question_to_row(one.row()) for one in kept))
     return Proposed(
@@ -172,3 +172,8 @@ def _write(found: Gathered, out: Path, *, chunks: int, untried: int) -> Proposed
         file=out,
         rejected=beside,
     )
+
+
+def _commonest(rejected: Sequence[Turned]) -> str:
+    found = Counter(one.reason for one in rejected).most_common(1)
+    return "".join(f" (commonest reason, {number} times: {reason})" for reason, number in found)

@@ -17,6 +17,7 @@ from ragraft.errors import ConfigError, or_meant
 from ragraft.methods.comparison import Scored, compare_runs
 from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.report_table import Table
+from ragraft.methods.report_text import plural
 from ragraft.methods.scorecard import METRICS
 from ragraft.methods.sweep_table import sweep_rows, sweep_table
 from ragraft.pipeline.events import Tell
@@ -76,9 +77,9 @@ def sweep(file: Path, tell: Callable[[str, int, int], Tell]) -> Swept:
             "comparison": found,
         }
         place.write_json("sweep.json", data)
-    asked = f"{found['questions']} questions in {found['clusters']} clusters, {settings.context} context"
+    asked = f"{plural(found['questions'], 'question')} in {plural(found['clusters'], 'cluster')}"
     best = f"Best: run {names[rows[0]['cell']]}"
-    notes = (f"{asked}.", f"{best}.", *(f"Note: {note}." for note in found["notes"]))
+    notes = (f"{asked}, {settings.context} context.", f"{best}.", *(f"Note: {note}." for note in found["notes"]))
     return Swept(data, sweep_table(rows, settings.metric, settings.side), notes, place.file("sweep.json"))
 
 

@@ -41,6 +41,11 @@ def test_tables_have_a_column_a_side() -> None:
     assert calibration_tables(record(exam=False))[0].columns == ("Of 100", "Calibration side")
 
 
+def test_nothing_is_held_that_was_not_promised() -> None:
+    assert any(" is promised in the mean: " in one for one in sentences(record()))
+    assert not any(" is promised in the mean: " in one for one in sentences(record(20, max_wrong=0.01)))
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

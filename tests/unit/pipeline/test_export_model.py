@@ -13,7 +13,7 @@ import yaml
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ragraft.errors import ConfigError, InputError, SourceError
+from ragraft.errors import ConfigError, SourceError
 from ragraft.models.chat import PLAIN_TEMPLATE
 from ragraft.models.load import open_model
 from ragraft.pipeline import ROWS, STAGES, Session, Wishes, export, open_session
@@ -138,9 +138,24 @@ def test_other_questions_get_the_passages_that_the_run_finds(tuned: Session, tmp
     (row,) = Folder(found.folder).read_jsonl("batch.jsonl")
     assert row["custom_id"] == "x"
     assert "The tower of Arlen" in row["body"]["messages"][1]["content"]
-    with pytest.raises(InputError, match=r"^No questions file .*gone\.jsonl"):
+    with pytest.raises(ConfigError, match=r"^--questions .*gone\.jsonl: no such file; give one of questions$"):
         export(tuned, "openai-batch", tmp_path / "no", Wishes(questions=tmp_path / "gone.jsonl"))
     assert not (tmp_path / "no").exists(), "whole or not at all"
+
+
+@pytest.mark.parametrize(
+    ("kind", "wishes", "told"),
+    [
+        ("merged", Wishes(weights="q8_0"), "--type belongs to --to gguf and ollama; merged has no use for it"),
+        ("chat", Wishes(model="acme"), "--model belongs to --to openai-batch; chat has no use for it"),
+        ("gguf", Wishes(questions=Path("q.jsonl")), "--questions belongs to --to openai-batch; gguf has no use for it"),
+    ],
+)
+def test_a_wish_that_a_form_has_no_use_for_is_told(
+    tuned: Session, tmp_path: Path, *, kind: str, wishes: Wishes, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{told}$"):
+        export(tuned, kind, tmp_path / "out", wishes)
 
 
 def test_what_cannot_be_written_leaves_nothing(tuned: Session, tmp_path: Path) -> None:

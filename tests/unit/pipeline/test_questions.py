@@ -126,7 +126,10 @@ def test_a_model_is_asked_chunk_by_chunk(site: Site, writer: Writer, tmp_path: P
 
 
 def test_the_check_asks_with_and_without_the_chunk(site: Site, writer: Writer, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^None of \d+ candidates passed; .*c.rejected.jsonl says why of each; "):
+    with pytest.raises(
+        InputError,
+        match=r"^None of \d+ candidates passed \(commonest reason, \d+ times: .+\); .*c.rejected.jsonl says why",
+    ):
         propose_questions(session(site), Wanted(limit=5, check=True), tmp_path / "c.jsonl")
     assert "not answered with the chunk shown" in {row["reason"] for row in rows(tmp_path / "c.rejected.jsonl")}
     assert not (tmp_path / "c.jsonl").exists()
@@ -137,9 +140,7 @@ def test_a_model_that_writes_nothing_useful_is_asked_no_more(
 ) -> None:
     monkeypatch.setattr(writer, "_write", lambda text: "Sure!")
     monkeypatch.setattr(questions, "PATIENCE", 6)
-    with pytest.raises(
-        InputError, match=r"^None of 8 candidates .*; see whether --by patterns or another --model does"
-    ):
+    with pytest.raises(InputError, match=r"^None of 8 candidates .*; see whether --by patterns, --by model or another"):
         propose_questions(session(site), Wanted("model"), tmp_path / "c.jsonl")
     assert [len(batch) for batch in writer.asked] == [4, 4]
 
