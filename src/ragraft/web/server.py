@@ -37,6 +37,7 @@ def _listening(port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        listener.listen()  # whoever reads the address and goes there at once waits, and is not refused
     except OSError as error:
         listener.close()
         raise ConfigError(f"--port {port}: {error.strerror}; give another, or none for any free one") from None

@@ -35,6 +35,7 @@ def test_it_listens_here_alone_says_where_and_tells_what_was_decided(
 
     def run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
         bound.append(sockets[0].getsockname())
+        socket.create_connection(bound[0], timeout=5).close()  # already listens, since the address was told
         raise KeyboardInterrupt
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
