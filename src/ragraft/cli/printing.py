@@ -11,6 +11,12 @@ IN_MINUTES = 90
 
 
 def print_event(event: Event) -> None:
+    print(f"{event.stage:<11} {_told(event)}", flush=True)
+    for note in event.notes:
+        print(f"{'':<11} note: {note}", flush=True)
+
+
+def _told(event: Event) -> str:
     if event.state == "begun":
         line = f"{event.expected} …".strip()
     elif event.state == "resumed":
@@ -33,9 +39,7 @@ def print_event(event: Event) -> None:
         line = f"done in {_duration(event.seconds)}: {facts}"
     else:
         line = event.state
-    print(f"{event.stage:<11} {line}", flush=True)
-    for note in event.notes:
-        print(f"{'':<11} note: {note}", flush=True)
+    return line
 
 
 def print_diagnosis(diagnosis: dict[str, Any]) -> None:
