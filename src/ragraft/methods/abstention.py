@@ -1,9 +1,11 @@
 """When a tuned model abstains: the threshold on the abstention's probability, chosen on the validation side.
 
 SQuAD 2.0's own evaluation chooses the threshold with the best F1 over all questions (Rajpurkar et al. 2018, 1806.03822;
-`find_best_thresh` of its script). Where half of the questions have no answer that can mean to refuse nearly everything,
-so over-refusal is bounded, and the best of the thresholds within that bound is taken. Knows questions and replies;
-knows neither a folder nor a setting.
+`find_best_thresh` of its script), and on the questions that it is then scored by. Chosen on a few others, the best one
+is often luck, and where half of the questions have no answer it can mean to refuse nearly everything. So over-refusal
+is bounded, and 0.5 stays unless another threshold is better by more than a standard error (the rule of Breiman et al.
+1984, section 3.4.3, for the simplest of the nearly best). Knows questions and replies; knows neither a folder nor a
+setting.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from ragraft.methods.asking import Room, answer_row
 from ragraft.methods.limit import spread_questions
 from ragraft.methods.prompt import ABSTAIN_ABOVE
+from ragraft.methods.stats import paired_difference
 from ragraft.ports import Generator
 from ragraft.records import ExamQuestion
 
@@ -24,6 +27,8 @@ THRESHOLDS = tuple(step / 20 for step in range(1, 19))
 question without an answer."""
 FEWEST = 16
 """Questions, that anything be chosen."""
+ERRORS = 4
+"""Standard errors in a 95 % interval, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class Weighed:
     answerable: bool
     shown: bool
     """Answerable, and its evidence among the passages."""
+    cluster: str
 
     def abstains(self, above: float) -> bool:
         return self.probability is not None and self.probability > above
@@ -52,22 +58,31 @@ class Threshold:
 
     above: float
     questions: int = 0
-    f1_all: float | None = None
+    f1_all: float = 0.0
     over_refusal: float | None = None
     """Share of the questions whose evidence was shown; None without any."""
 
 
-def choose_threshold(rows: Sequence[Weighed], *, most: float) -> Threshold:
-    """The threshold with the best F1 over all questions, of those that refuse at most the share `most` of the
-    answerable ones whose evidence was shown; of equals the one next to ABSTAIN_ABOVE.
+def choose_threshold(rows: Sequence[Weighed], *, most: float, resamples: int, seed: int) -> Threshold:
+    """ABSTAIN_ABOVE, or the lowest threshold above it that refuses at most the share `most` of the answerable questions
+    whose evidence was shown; or, of all thresholds within that bound, the one with the best F1 over all questions, if
+    its gain, paired by question, is more than its standard error over clusters.
 
-    The highest one where none keeps within `most`; ABSTAIN_ABOVE where there are fewer than FEWEST rows.
+    ABSTAIN_ABOVE where there are fewer than FEWEST rows; the highest threshold where all refuse more.
     """
     if len(rows) < FEWEST:
         return Threshold(ABSTAIN_ABOVE)
-    tried = [_tried(rows, above) for above in THRESHOLDS]
-    within = [one for one in tried if (one.over_refusal or 0.0) <= most] or tried[-1:]
-    return max(within, key=lambda one: (one.f1_all, -abs(one.above - ABSTAIN_ABOVE)))
+    within = [one for one in (_tried(rows, above) for above in THRESHOLDS) if (one.over_refusal or 0.0) <= most]
+    plain = next((one for one in within if one.above >= ABSTAIN_ABOVE), _tried(rows, THRESHOLDS[-1]))
+    clusters, before = [row.cluster for row in rows], [row.score(plain.above) for row in rows]
+
+    def is_better(one: Threshold) -> bool:
+        after = [row.score(one.above) for row in rows]
+        gain = paired_difference(after, before, clusters, resamples=resamples, seed=seed)
+        return gain.low is not None and gain.high is not None and gain.value > (gain.high - gain.low) / ERRORS
+
+    better = [one for one in within if one.above != plain.above and is_better(one)]
+    return max(better, key=lambda one: (one.f1_all, -abs(one.above - ABSTAIN_ABOVE)), default=plain)
 
 
 def _tried(rows: Sequence[Weighed], above: float) -> Threshold:
@@ -93,5 +108,6 @@ def weigh(
         row = answer_row("tuned", "retrieved", question, reply)
         answerable = question.question.answerable
         score = row.scores["f1_all"] or 0.0
-        rows.append(Weighed(reply.completion.turning, score, answerable, answerable and row.evidence_shown))
+        shown_it = answerable and row.evidence_shown
+        rows.append(Weighed(reply.completion.turning, score, answerable, shown_it, question.cluster))
     return rows

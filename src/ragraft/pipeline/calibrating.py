@@ -9,7 +9,7 @@ from ragraft.pipeline.wiring import At, builder, finder
 from ragraft.records import ExamQuestion
 from ragraft.workspace import Calibration, Checkpoint, Exam, Folder, Index, MadeQuestions
 
-ASKED_ALIKE = ("batch", "generator", "max_questions", "seed", "threshold_questions")
+ASKED_ALIKE = ("batch", "generator", "max_questions", "resamples", "seed", "threshold_questions")
 
 
 def run_calibration(at: At, out: Folder) -> Calibration:

@@ -55,7 +55,8 @@ def calibrate(
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=asking.batch)
     if prompt.abstain_above is None:
         weighed = weigh(room, generator, validation, number=asking.threshold_questions, seed=asking.seed)
-        room.builder = replace(builder, abstain_above=choose_threshold(weighed, most=prompt.over_refusal).above)
+        threshold = choose_threshold(weighed, most=prompt.over_refusal, resamples=asking.resamples, seed=asking.seed)
+        room.builder = replace(builder, abstain_above=threshold.above)
     with progress_bar() as bar:
         task = bar.add_task("answering", total=2 * (len(questions) + len(checked) * settings.exam))
         room.tick = partial(bar.advance, task)

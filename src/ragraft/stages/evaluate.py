@@ -143,7 +143,7 @@ def _choose_threshold(
     if "tuned" not in settings.models or prompt.abstain_above is not None:
         return None
     rows = weigh(room, generators["tuned"], sides.validation, number=settings.threshold_questions, seed=settings.seed)
-    threshold = choose_threshold(rows, most=prompt.over_refusal)
+    threshold = choose_threshold(rows, most=prompt.over_refusal, resamples=settings.resamples, seed=settings.seed)
     out.write_json(THRESHOLD, to_json(threshold))
     return threshold.above
 
