@@ -21,6 +21,8 @@ MEANINGS = {
     "abstention": "answered where it should abstain, or abstained beside the evidence",
 }
 MANY = 10_000
+FAR = 4
+"""Times the questions of the largest small run."""
 NOTHING_DONE = ("leave", "more-questions")
 CENT = 0.01
 
@@ -131,6 +133,12 @@ def curve_table(data: Data) -> Table:
         f"Each is one run of {curve['action']}, asked with retrieved passages. The interval is that of other "
         "questions; another seed of training would move each point, too."
     ]
+    largest = max(row["questions"] for row in curve["points"])
+    if curve["questions"] > FAR * largest:
+        notes.append(
+            f"The largest run learned {largest} of {curve['questions']} questions, so the curve is drawn out far: a "
+            "model that begins to learn can look as if it never would (diagnose.curve)."
+        )
     if curve["bounded"]:
         notes.append("The curve went beyond what the oracle arms allow, and is cut off there.")
     return Table(title, columns, tuple(rows), tuple(notes))

@@ -65,6 +65,7 @@ class Adviser:
         self._evidence, self._rules = evidence, rules
         self._resamples, self._seed = resamples, seed
         self._best = best_setting(evidence.climbed, evidence.settings)
+        self.foretold = self._foretell()
         self.figures = self._all_figures()
 
     def to_measure(self) -> str | None:
@@ -73,20 +74,6 @@ class Adviser:
             return None
         rule = first_that_fires([one for one in self._rules.pays if one.group == TUNE], self.figures)
         return rule.action if rule else None
-
-    @property
-    def learned(self) -> Curve | None:
-        """What small runs gained, where there were any."""
-        return self._evidence.learned
-
-    def foretold(self) -> Foretold | None:
-        """What small runs say of their action, where there were any."""
-        curve = self.learned
-        if curve is None:
-            return None
-        gain = self._rules.actions[curve.action].gain
-        assert gain is not None, f"the rules say nothing of what {curve.action} gains"
-        return self._foretell(curve, self._gains(gain)[1])
 
     def advise(self, machines: Machines, *, price_here: float) -> dict[str, Any]:
         """`{"verdict": rows, first choice first; "decision": what was decided, by which rule, and the sentence}`."""
@@ -136,15 +123,20 @@ class Adviser:
         gains, at_most = self._gains(gain)
         effort = rule.effort if rule and rule.effort is not None else action.effort
         cost = self._evidence.costs.get(gain.measured or action.name, Cost())
-        curve = self._evidence.learned
-        if curve and curve.action == action.name:
-            found = self._foretell(curve, at_most)
+        if self.foretold and self._evidence.learned and self._evidence.learned.action == action.name:
+            found = self.foretold
             return Option(action, found.gains, at_most, found.interval, cost, effort, rule, measured=True)
         return Option(action, gains, at_most, self._mean(gains), cost, effort, rule)
 
-    def _foretell(self, curve: Curve, at_most: Sequence[float]) -> Foretold:
+    def _foretell(self) -> Foretold | None:
+        """What small runs say of their action, where there were any; never more than its oracle arms allow."""
+        curve = self._evidence.learned
+        if curve is None:
+            return None
+        gain = self._rules.actions[curve.action].gain
+        assert gain is not None, f"the rules say nothing of what {curve.action} gains"
         clusters = [one.cluster for one in self._evidence.climbed]
-        return foretell(curve, clusters, at_most, resamples=self._resamples, seed=self._seed)
+        return foretell(curve, clusters, self._gains(gain)[1], resamples=self._resamples, seed=self._seed)
 
     def _gains(self, gain: Gain) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Of each question, what is expected and what the oracle arms allow at the most."""
@@ -185,6 +177,8 @@ class Adviser:
             "settings": to_json(self._mean(settings)),
             **self._evidence.measured,
         }
+        if self.foretold:
+            found["small runs"] = to_json(self.foretold.interval)
         if unread:
             found["unread"] = {"value": math.fsum(unread) / len(unread)}
         return found

@@ -129,7 +129,7 @@ def diagnose(
             "by_depth": by_depth(questions, found, pool=retrieve.pool, k=retrieve.k, **sampling.named),
             "settings": settings_told(climbed, tried, **sampling.named),
         },
-        "curve": _curve_told(adviser, learned, sampling) if learning else {},
+        "curve": _curve_told(adviser, learned, cells, sampling) if learning else {},
         "language": language,
         "form": _forms(cells, questions, sampling),
         "calibration": _calibration(cells, questions, builder, sampling),
@@ -226,11 +226,12 @@ def _learn(action: str | None, room: Room, questions: Sequence[ExamQuestion], ru
     return _Learned(action, runs, tuple(question.cluster for question in questions), tuple(rows))
 
 
-def _curve_told(adviser: Adviser, learned: _Learned | None, sampling: _Sampling) -> dict[str, Any]:
+def _curve_told(adviser: Adviser, learned: _Learned | None, cells: Cells, sampling: _Sampling) -> dict[str, Any]:
     """Each run's gain, and what all questions are expected to gain by them."""
-    curve, foretold = adviser.learned, adviser.foretold()
-    if learned is None or curve is None or foretold is None:
+    foretold = adviser.foretold
+    if learned is None or foretold is None:
         return {"action": None}
+    curve = learned.curve(cells)
     points = [
         {
             "questions": size,

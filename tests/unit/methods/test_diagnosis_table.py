@@ -137,6 +137,9 @@ def test_what_small_runs_gained_stands_in_the_verdict_and_in_a_table_of_its_own(
         ("96 (all)", "-", "+20.0 [10.0, 30.0]"),
     )
     assert table.notes[1] == "The curve went beyond what the oracle arms allow, and is cut off there."
+    assert len(table.notes) == 2
+    far = curve_table(diagnosis(curve={**curve, "questions": 97, "bounded": False}))
+    assert far.notes[1].startswith("The largest run learned 24 of 97 questions, so the curve is drawn out far: a model")
     assert curve_table(diagnosis()).rows == ()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ragraft.methods.costs import Cost, load_machines
 from ragraft.methods.ladder import Climbed, Part, Step, StepName
+from ragraft.methods.learning_curve import Curve
 from ragraft.methods.rules import load_rules
 from ragraft.methods.search_trial import Setting
 from ragraft.methods.verdict import Adviser, Evidence
@@ -34,8 +35,9 @@ def advise(
     measured: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Sequence[Setting] = (),
     costs: Mapping[str, Cost] = COSTS,
+    learned: Curve | None = None,
 ) -> dict[str, Any]:
-    evidence = Evidence(questions, settings, measured or {}, costs)
+    evidence = Evidence(questions, settings, measured or {}, costs, learned)
     return Adviser(evidence, load_rules(), resamples=300, seed=0).advise(load_machines(), price_here=0.0)
 
 
@@ -106,6 +108,21 @@ def test_gains_are_never_more_than_the_oracle_arms_allow() -> None:
     for row in advise(mixed, settings=settings(HIDDEN))["verdict"]:
         assert row["gain"]["value"] <= row["at_most"] + 1e-12
         assert row["at_most"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("gains", "wanted"),
+    [
+        ((0.0,), ("leave", "nothing pays")),
+        ((0.5, -0.5), ("more-questions", "small runs leave it open")),
+        ((0.1,), ("hybrid", "cannot read the evidence")),
+    ],
+)
+def test_what_small_runs_gained_decides_whether_to_tune(gains: Sequence[float], wanted: tuple[str, str]) -> None:
+    each = tuple(gains[place // 2 % len(gains)] for place in range(len(READING)))
+    found = advise(READING, learned=Curve("hybrid", 80, (20, 40), (each, each)))
+    assert (found["decision"]["action"], found["decision"]["rule"]) == wanted
+    assert {row["action"]: row.get("measured") for row in found["verdict"]}["hybrid"] == "small runs"
 
 
 def test_few_clusters_decide_nothing() -> None:
