@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,10 +206,13 @@ class Run:
             shutil.rmtree(target)
             return
         kept = self._kept(place, finished)
-        if kept.exists():
-            shutil.rmtree(kept)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        target.rename(kept)
+        with self.unheld(place, target.name) if place.versioned else nullcontext(True) as free:
+            if not free:
+                raise WorkspaceError(f"A server answers from {target}; end it before that is made anew")
+            if kept.exists():
+                shutil.rmtree(kept)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            target.rename(kept)
 
 
 def _row(stood: Stood) -> dict[str, Any]:

@@ -195,6 +195,23 @@ def test_a_version_that_is_gone_or_cannot_be_asked_leaves_the_old_one(make_site:
         asyncio.run(play(service))
 
 
+def test_what_a_server_reads_is_not_made_anew_in_its_place(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site(index={"store": "lance", "chunk_tokens": 48})
+    bring(site, last="index")
+    version = current(site)
+    told = rf"^A server answers from .*{version}; end it before that is made anew$"
+
+    async def play(service: Service) -> None:
+        await service.warm()
+        with pytest.raises(WorkspaceError, match=told):
+            bring(site, first="index", last="index")
+        assert keeper((await service.retrieve(QUESTION, 1)).passages) == "Edda"
+
+    with serving(site) as service:
+        asyncio.run(play(service))
+    assert bring(site, first="index", last="index")["index"] == "done"
+
+
 class Finds:
     def retrieve(self, questions: Any, k: int) -> list[list[Passage]]:
         return [[] for _ in questions]
