@@ -52,4 +52,5 @@ CASES = (
         (*REFRESH, "--run", "lights-refresh-1"),
     ),
     Case("a share that is replayed and is none", sets(refresh={"replay": 2}), REFRESH),
+    Case("asking what changed without a model", command=("watch", "FILE", "--ask")),
 )

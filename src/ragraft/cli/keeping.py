@@ -46,6 +46,10 @@ def sync(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa
 @app.command()
 def watch(  # noqa: PLR0917 — options, not positions
     file: File = YAML,
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Also ask the models for facts that changed: minutes or hours, told before."),
+    ] = False,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Try the rule beside others in simulated worlds, and end.")
     ] = False,
@@ -62,7 +66,7 @@ def watch(  # noqa: PLR0917 — options, not positions
     if simulate:
         print_table(simulate_worlds(session, worlds, seed))
         return
-    found = watch_run(session)
+    found = watch_run(session, ask=ask, say=lambda line: print(line, flush=True))
     for table in found.tables:
         print_table(table)
     print(f"Written: {found.folder.path / 'drift.json'}")

@@ -36,7 +36,14 @@ class WatchConfig(Section):
     decay: float = Field(0.0004, ge=0, le=1)
     """Right answers a question that a model loses a day, as far as you know; what is measured takes its place."""
     false_alarms: float = Field(0.05, gt=0, lt=1)
-    """Chance that quiet traffic ever raises an alarm, all its figures together."""
+    """Chance that quiet traffic ever raises an alarm, all its figures together; and, apart from it, that answers to
+    facts ever do."""
+    facts: int = Field(120, ge=1)
+    """Facts that --ask asks of each model at the most: of the exam's and the lessons' questions, and fresh ones."""
+    fresh: int = Field(40, ge=0)
+    """Of them, those that are mined anew from changed documents."""
+    seed: int = 0
+    """Seed of what is drawn."""
 
     @model_validator(mode="after")
     def _value_or_budget(self) -> WatchConfig:

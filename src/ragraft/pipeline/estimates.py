@@ -76,10 +76,7 @@ class Foresight:
         work = _WORK[stage](self)
         if stage == LESSONS and not work.effort:
             return None
-        measured = self._measured("evaluate" if stage == LESSONS else stage)
-        found = arithmetic.expect(work, measured.pace)
-        tokens = round(found.tokens * measured.tokens)
-        expected = Estimate(found.seconds, tokens, found.disk, found.guessed)
+        expected = self._expect("evaluate" if stage == LESSONS else stage, work)
         return Plan(stage, work, self._with_trials(expected) if stage == "diagnose" else expected)
 
     def _with_trials(self, expected: Estimate) -> Estimate:
@@ -90,6 +87,18 @@ class Foresight:
             plan = self.plan(stage) if times else None
             expected = expected.beside(plan.expected, times) if plan else expected
         return expected
+
+    def asking(self, answers: int, *, shown: float) -> Estimate:
+        """So many answers of this run's models, on so many passages each in the mean."""
+        config = self.at.config
+        chunk, room = config.index.chunk_tokens, config.prompt.answer_tokens
+        work = arithmetic.evaluate_work(answers, shown=shown, chunk_tokens=chunk, answer_tokens=room, shots=0)
+        return self._expect("evaluate", work)
+
+    def _expect(self, stage: str, work: Work) -> Estimate:
+        measured = self._measured(stage)
+        found = arithmetic.expect(work, measured.pace)
+        return Estimate(found.seconds, round(found.tokens * measured.tokens), found.disk, found.guessed)
 
     def learn(self, plan: Plan, folder: Folder, seconds: float) -> None:
         """Remember how fast a stage was that ran in one go."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from ragraft.errors import BackendError, ConfigError, InputError
 from ragraft.methods.recalls import BATCH
-from ragraft.pipeline import ask, backends, open_session
+from ragraft.pipeline import ask, backends, open_session, sync, watch
 from ragraft.pipeline.passages import CheckedRetriever, KeptPassages
 from ragraft.records import Passage
 from ragraft.workspace import Folder
@@ -338,3 +340,28 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(make_site: MakeSite) 
         open_session(site.file)
     assert "RAGRAFT_RETRIEVER_TOKEN" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_facts_are_asked_with_what_the_users_system_finds_now(
+    make_site: MakeSite, bring: Bring, users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = mine(make_site)
+    bring(site)
+    for file in (site.folder / "docs").glob("*.md"):
+        file.write_text(re.sub(r"is made of \w+", "is made of porphyry", file.read_text("utf-8")), encoding="utf-8")
+    now = [
+        replace(one, text=re.sub(r"is made of \w+", "is made of porphyry", one.text))
+        if (site.folder / "docs" / f"{one.id.partition('/')[0]}.md").exists()
+        else one
+        for one in SENTENCES
+    ]
+    monkeypatch.setattr(sys.modules[__name__], "SENTENCES", now)
+    sync(open_session(site.file), lambda event: None)
+    facts = watch(open_session(site.file), ask=True).data["facts"]
+    (row,) = (
+        one
+        for one in facts["rows"]
+        if (one["state"], one["model"], one["context"]) == ("changed", "tuned", "retrieved")
+    )
+    assert row["shown"]["value"] == 1, "a sentence of theirs is known to show the evidence"
+    assert row["right"]["value"] == 1

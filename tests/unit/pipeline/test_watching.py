@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from ragraft.errors import ConfigError
+from ragraft.errors import ConfigError, WorkspaceError
 from ragraft.pipeline import open_session, simulate, sync, watch
+from ragraft.records import Completion, Prompt, Sampling
+from tests.conftest import PLACES, STONES
+from tests.unit.conftest import CountingEcho
 
 if TYPE_CHECKING:
     from ragraft.pipeline import Watched
     from tests.conftest import Site
-    from tests.unit.conftest import Bring
+    from tests.unit.conftest import Bring, Fakes
 
 MakeSite = Callable[..., "Site"]
 STAKES = {"value": 0.1, "tuning": 80, "churn": 20}
 
 
-def serve(site: Site, days: int, abstain: Callable[[int], float], *, model: str = "tuned") -> date:
+KNOWN = "Who keeps the lamp of Esker?"
+
+
+def serve(
+    site: Site,
+    days: int,
+    abstain: Callable[[int], float],
+    *,
+    model: str = "tuned",
+    question: Callable[[int], str] | None = None,
+) -> date:
     """Traffic of so many days from today on, as a server would have logged it; the day after the last."""
     rng, first = np.random.default_rng(0), datetime.now(UTC).date() + timedelta(days=1)
     place = site.run / "90-traffic"
@@ -40,6 +54,7 @@ def serve(site: Site, days: int, abstain: Callable[[int], float], *, model: str 
                     "citations": ["a"],
                     "abstained": bool(rng.random() < abstain(day)),
                     "finish_reason": "stop",
+                    **({"question": question(day)} if question else {}),
                 }
                 out.write(json.dumps(row) + "\n")
     return first + timedelta(days=days)
@@ -151,6 +166,113 @@ def test_what_is_renamed_is_not_lost(make_site: MakeSite, bring: Bring) -> None:
     found = watched(site)
     assert actions(found) == ["nothing"]
     assert found.data["evidence"]["exam"]["lost"] == found.data["evidence"]["lessons"]["lost"] == 0
+
+
+def rewrite_some(site: Site) -> None:
+    """Other stones in every second tower, a lighthouse that is new, and one that is gone."""
+    for file in (site.folder / "docs").glob("*.md"):
+        text = re.sub(r"is made of \w+", "is made of porphyry", file.read_text("utf-8"))
+        file.write_text(text, encoding="utf-8")
+    zell = "# Zell\n\nThe tower of Zell is made of obsidian glass, which ships brought. Zoltan Varga keeps the lamp.\n"
+    (site.folder / "docs" / "Zell.md").write_text(zell, encoding="utf-8")
+    learned = [row["question"]["evidence_ids"][0] for row in placed(site) if row["side"] == "train"]
+    (site.folder / "docs" / next(name for name in learned if name.endswith(".md"))).unlink()
+
+
+def test_models_are_asked_for_what_changed(make_site: MakeSite, bring: Bring, fakes: Fakes) -> None:
+    site = make_site()
+    bring(site)
+    rewrite_some(site)
+    sync(open_session(site.file), lambda event: None)
+    lines: list[str] = []
+    asked = len(fakes.asked)
+    found = watch(open_session(site.file), ask=True, say=lines.append)
+    facts = found.data["facts"]
+    assert facts["facts"]["changed"] > 0
+    assert facts["facts"]["unchanged"] > 0
+    assert facts["facts"]["removed"] > 0
+    assert {"exam", "lessons"} <= set(facts["sources"])
+    number = sum(facts["facts"].values())
+    assert lines == [line for line in lines if line.startswith(f"Asking {number} facts of each model: {4 * number} an")]
+    rows = {(row["state"], row["model"], row["context"]): row for row in facts["rows"]}
+    # The echo says the first sentence of the first passage: what the tower is made of now.
+    changed = rows["changed", "tuned", "retrieved"]
+    assert changed["right"]["value"] > 0.5
+    assert changed["stale"]["value"] == changed["stale_shown"]["value"] == 0
+    assert facts["figures"]["found"]["value"] > 0.5
+    assert facts["figures"]["stale"] == facts["figures"]["worse"] == 0
+    assert facts["language"]["pieces"]["changed documents"] > 0
+    assert "Stale: the old value of a fact" in said(found)
+    kept = {name: (site.run / "95-drift" / name).read_text("utf-8") for name in ("asked.jsonl", "facts.jsonl")}
+    assert kept["asked.jsonl"].count("\n") == kept["facts.jsonl"].count("\n") == number
+    batches = len(fakes.asked)
+    assert batches > asked
+    again = watch(open_session(site.file), ask=True)
+    assert again.data["facts"] == facts
+    assert len(fakes.asked) == batches, "what was asked is kept"
+    assert {name: (site.run / "95-drift" / name).read_text("utf-8") for name in kept} == kept
+
+
+def test_answers_that_stay_old_ask_for_tuning(make_site: MakeSite, bring: Bring, fakes: Fakes) -> None:
+    site = make_site()
+    bring(site)
+    stones = {place: stone for place, stone in zip(PLACES, STONES, strict=True)}
+    rewrite_some(site)
+    sync(open_session(site.file), lambda event: None)
+
+    def stuck(self: Any, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """A model that knows the towers of before and reads nothing."""
+        texts = [prompt.messages[-1].content.rpartition("Question:")[2] for prompt in prompts]
+        said = [next((stones[place] for place in PLACES if place in text), "nobody") for text in texts]
+        return [Completion(f"Answer: {one}") for one in said]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CountingEcho, "generate", stuck)
+        found = watch(open_session(site.file), ask=True)
+    facts = found.data["facts"]
+    (row,) = (
+        one for one in facts["rows"] if (one["state"], one["model"], one["context"]) == ("changed", "tuned", "none")
+    )
+    assert row["stale"]["value"] == 1
+    assert row["stale_shown"] is None
+    assert facts["figures"]["stale"] == 1
+    assert "re-tune" in actions(found)
+
+
+def test_without_changes_facts_are_those_of_the_exam(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    found = watch(open_session(site.file, ["watch.facts=6"]), ask=True)
+    facts = found.data["facts"]
+    assert facts["facts"] == {"unchanged": 6, "changed": 0, "added": 0, "removed": 0}
+    assert facts["language"] == {}
+    assert found.data["words"] is None
+    assert actions(found) == ["nothing"]
+
+
+def test_asking_needs_a_tuned_model(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    with pytest.raises(WorkspaceError, match=r"^No tuned model in .* to ask\. Run: ragraft run$"):
+        watch(open_session(site.file), ask=True)
+    bring(site, last="examine")
+    with pytest.raises(WorkspaceError, match=r"^No tuned model in "):
+        watch(open_session(site.file), ask=True)
+
+
+def test_new_words_and_other_questions_are_told(make_site: MakeSite, bring: Bring) -> None:
+    site = make_site()
+    bring(site)
+    for file in (site.folder / "docs").glob("*.md"):
+        file.write_text("The quirl of the wumpus quirls a wumpus, where the quirl glooms. " * 3, encoding="utf-8")
+        break
+    sync(open_session(site.file), lambda event: None)
+    day = serve(site, 120, lambda day: 0.1, question=lambda day: KNOWN if day < 60 else "Which ferry goes to Odessa?")
+    found = watched(site, day)
+    assert [alarm["stream"] for alarm in found.data["alarms"]] == ["questions"]
+    assert ["quirl", 6] in found.data["words"]["words"]
+    assert [word for word, _ in found.data["questions"]["words"]] == ["ferry", "goes", "odessa"]
+    assert "re-examine" in actions(found)
+    assert "New in questions: ferry (1200), goes (1200), odessa (1200)." in said(found)
 
 
 def test_simulated_worlds_take_the_stakes_of_the_yaml(make_site: MakeSite) -> None:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import yaml
 
@@ -29,9 +30,17 @@ def _load() -> tuple[Mapping[str, str], tuple[Rule, ...], tuple[Rule, ...]]:
     return data["actions"], read_rules(data["rules"]), read_rules(data["else"])
 
 
-def advise(figures: Mapping[str, float | None]) -> Sequence[Finding]:
+Figure = float | Mapping[str, Any] | None
+"""A number, or `{"value", "low", "high"}`; None where nothing was measured."""
+
+
+def advise(figures: Mapping[str, Figure]) -> Sequence[Finding]:
     """Every rule that fires, in their order; where none does, that there is nothing to do."""
     actions, rules, otherwise = _load()
-    known = {name: {"value": value} for name, value in figures.items() if value is not None}
+    known = {
+        name: figure if isinstance(figure, Mapping) else {"value": figure}
+        for name, figure in figures.items()
+        if figure is not None
+    }
     fired = [rule for rule in rules if rule.fires(known)]
     return [Finding(rule.name, rule.action, actions[rule.action], rule.says) for rule in fired or otherwise]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragraft.methods.report_table import Table
+from ragraft.methods.report_text import interval
 from ragraft.methods.upkeep.advice import Finding
 from ragraft.methods.upkeep.alarms import Alarm
 from ragraft.methods.upkeep.plan import Plan
@@ -66,6 +67,64 @@ def alarm_table(found: Sequence[Alarm], traffic: Traffic, *, false_alarms: float
         else "No served answers to look at yet."
     )
     return Table("Traffic", ("Figure", "days", "mean", "now"), tuple(rows), (note,))
+
+
+def facts_tables(facts: Mapping[str, Any]) -> list[Table]:
+    """How the models do on facts as they are now, a row a state, model and way to ask; below, what can't be told."""
+    ways = {"retrieved": "retrieved passages", "none": "from memory"}
+    rows = [
+        (
+            f"{row['state']}, {row['model']}, {ways[row['context']]}",
+            *(interval(row[metric]) for metric in ("right", "stale", "stale_shown", "abstained")),
+            str(row["facts"]),
+        )
+        for row in facts["rows"]
+    ]
+    notes = ["Points of 100 with 95 % intervals over documents. Stale: the old value of a fact, and not the new one."]
+    notes += [
+        f"{row['state']}: tuned minus base {interval(row, signed=True)} right, with retrieved passages."
+        for row in facts["differences"]
+        if (row["metric"], row["context"]) == ("right", "retrieved")
+    ]
+    sources = ", ".join(f"{number} {source}" for source, number in facts["sources"].items())
+    notes += [f"Facts: {sources}."] if sources else ["No facts to ask about."]
+    notes += [f"Not asked, since {reason}: {number}." for reason, number in facts["unclear"].items()]
+    columns = ("Facts as they are now", "right", "stale", "stale though shown", "abstained", "n")
+    return [Table("What the models say", columns, tuple(rows), tuple(notes)), *_language_tables(facts["language"])]
+
+
+def _language_tables(language: Mapping[str, Any]) -> list[Table]:
+    kinds = [name for name in language.get("pieces", {})]
+    rows = [
+        (
+            measure,
+            *(f"{language[measure][kind]['value']:.3f}" for kind in kinds),
+            _interval_of(language[measure]["ratio"]),
+        )
+        for measure in ("tokens a word", "bits per byte")
+        if measure in language
+    ]
+    return [Table("Their language, to the tuned model", ("", *kinds, "ratio"), tuple(rows), ())] if rows else []
+
+
+def words_table(words: Mapping[str, Any] | None, questions: Mapping[str, Any] | None) -> Table:
+    """New words of changed documents, and how far questions are from those that are known."""
+    rows, notes = [], []
+    if words:
+        rows.append(("new words in changed documents, %", interval(words["new"]), interval(words["usual"])))
+        notes += [f"New in documents: {_listed(words['words'])}."] if words["words"] else []
+    if questions:
+        rows.append(("distance to known questions", f"{questions['distance']:.2f}", ""))
+        notes += [f"New in questions: {_listed(questions['words'])}."] if questions["words"] else []
+    return Table("Words", ("", "now", "usual"), tuple(rows), tuple(notes))
+
+
+def _listed(words: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{word} ({times})" for word, times in words)
+
+
+def _interval_of(figure: Mapping[str, Any]) -> str:
+    return _interval(Interval(figure["value"], figure["low"], figure["high"], figure["n"]))
 
 
 def advice_table(findings: Sequence[Finding], evidence: Mapping[str, Any]) -> Table:

@@ -17,7 +17,7 @@ STREAMS: Mapping[str, str] = {
     "citations": "other answers that cite a passage",
     "scores": "score of the best passage",
     "feedback": "ratings that are bad",
-    "questions": "distance to the nearest exam question",
+    "questions": "distance to the nearest question of exam and lessons",
 }
 """What is watched, by name."""
 
