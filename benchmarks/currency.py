@@ -5,7 +5,7 @@
     python -m benchmarks.currency --data DIR --work DIR --quick                      one set, few lessons and questions
 
 A model is tuned on the older edition: on what is asked, and on other facts. Then the documents become those of the
-newer edition, `ragraft sync` brings the index up to them, and last the model is refreshed: tuned from the base on facts
+newer edition, `ragraft sync` brings the index up to them, and last `ragraft refresh` tunes from the base on facts
 of the newer edition, none of which is asked, and on older lessons that still stand. Each state is asked the same facts
 with the passages that retrieval finds, and graded by the newer edition's answers: right ones, and stale ones, which
 give the older edition's value of a fact that changed. Half of the facts, by the hash of their keys, are never learned
@@ -41,7 +41,7 @@ from ragraft.methods.contexts import Context
 from ragraft.methods.oracle import Places, locate
 from ragraft.methods.report_text import interval
 from ragraft.methods.upkeep.currency import ALL, STATES, Fact, currency, stated
-from ragraft.pipeline import TABLE, Event, Session, open_session, run_table, sync
+from ragraft.pipeline import Event, Session, open_session, refresh, run_table, sync
 from ragraft.pipeline.ask import source_of
 from ragraft.pipeline.runner import taught
 from ragraft.pipeline.wiring import At, builder, finder
@@ -191,7 +191,7 @@ class Place:
         if folder.has("drawn.json") and folder.read_json("drawn.json") != digest:
             raise ConfigError(f"{self.folder} holds runs on other questions or settings; name another --work")
         folder.write_json("drawn.json", digest)
-        for name in ("taught", "refresh", "exam"):
+        for name in ("taught", "refresh", "exam", "exam_newer"):
             folder.write_jsonl(f"{name}.jsonl", map(dict, getattr(self.prepared, name)))
         recipe = recipes()[self.editions.recipe]
         recipe |= {
@@ -222,10 +222,11 @@ class Place:
         return self._took("sync", {"seconds": time.monotonic() - began} if found.any else {})["seconds"]
 
     def refreshed(self) -> Session:
-        """The run that was tuned on the newer edition, from the same base."""
-        session = self._open("refreshed", 'questions.lessons="refresh.jsonl"')
-        run_table(session, self._tell, last="evaluate")
-        return session
+        """The run that `ragraft refresh` makes on facts of the newer edition."""
+        session = self._open("tuned", "questions.lessons=refresh.jsonl", "questions.exam=exam_newer.jsonl")
+        # Where it was put into service before, there is nothing left to refresh.
+        run = refresh(session, self._tell).run or f"{session.config.name}-refresh-1"
+        return self._open(run, "questions.lessons=refresh.jsonl", "questions.exam=exam_newer.jsonl")
 
     def ask(self, state: State, facts: Sequence[Fact]) -> list[Answer]:
         """A state's answers, with the passages that its index finds."""
@@ -244,13 +245,11 @@ class Place:
         return [answer_row(label, CONTEXT, one, reply) for (one, _), reply in zip(shown, replies, strict=True)]
 
     def costs(self, session: Session, refreshed: Session, synced: float) -> dict[str, Any]:
-        """Minutes and tokens: of each training with the stages above it, of sync, and of a thousand answers each."""
+        """Minutes and tokens: of exam, lessons and training, of sync, and of a thousand answers each."""
         found: dict[str, Any] = {"sync": {"minutes": round(synced / 60, 2)}}
         for name, one in (("tuned", session), ("refreshed", refreshed)):
-            kept = taught(one)
-            made = {**one.at().made, **kept}
-            stages = [stage.name for stage in TABLE if stage.name in made and stage.name != "evaluate"]
-            seconds = {stage: _seconds(made[stage]) for stage in stages}
+            made = one.at().made
+            seconds = {stage: _seconds(made[stage]) for stage in ("examine", "synthesize", "train")}
             found[name] = {
                 "minutes": round(sum(seconds.values()) / 60, 1),
                 "minutes of training": round(seconds["train"] / 60, 1),

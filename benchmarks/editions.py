@@ -58,7 +58,8 @@ class Prepared:
     """For a refresh: facts of the other half as the newer edition answers them, then older lessons that are replayed:
     none that is asked, and only those whose answers still stand."""
     exam: Sequence[Row]
-    """Of the run's own exam."""
+    """Of the run's own exam, and below as the newer edition answers it."""
+    exam_newer: Sequence[Row]
 
 
 def prepare(data: Path, editions: Editions, *, questions: int, lessons: int, seed: int) -> Prepared:
@@ -69,8 +70,10 @@ def prepare(data: Path, editions: Editions, *, questions: int, lessons: int, see
     common = [row for row in newer["train"] if row["key"] in before]
     places = _places([*older["train"], *common])
     common = [_with_place(row, before[row["key"]], places) for row in common]
-    exam, spare = ([row for row in common if is_exam(row["key"]) is wanted] for wanted in (True, False))
-    asked = draw(exam, questions, seed=seed)
+    now = {row["key"]: row for row in newer["dev"]}
+    exam = [row for row in older["dev"] if row["key"] in now][:EXAM_ROWS]
+    free, spare = ([row for row in common if is_exam(row["key"]) is wanted] for wanted in (True, False))
+    asked = draw(free, questions, seed=seed)
     also = max(lessons - len(asked), 0)
     others = [row for row in older["train"] if row["key"] not in newer_keys]
     again = by_lot(others, seed=seed)[: also - also // 2]
@@ -83,7 +86,8 @@ def prepare(data: Path, editions: Editions, *, questions: int, lessons: int, see
         asked=asked,
         taught=taught,
         refresh=[*fresh, *replayed],
-        exam=older["dev"][:EXAM_ROWS],
+        exam=exam,
+        exam_newer=[now[row["key"]] for row in exam],
     )
 
 
