@@ -90,8 +90,7 @@ class Foresight:
 
     def asking(self, answers: int, *, shown: float) -> Estimate:
         """So many answers of this run's models, on so many passages each in the mean."""
-        config = self.at.config
-        chunk, room = config.index.chunk_tokens, config.prompt.answer_tokens
+        chunk, room = self.at.config.index.chunk_tokens, self.at.config.prompt.answer_tokens
         work = arithmetic.evaluate_work(answers, shown=shown, chunk_tokens=chunk, answer_tokens=room, shots=0)
         return self._expect("evaluate", work)
 
