@@ -41,11 +41,15 @@ class Promotions:
         opens: Callable[[str], Streamer],
         base_identity: Callable[[], str],
         trained: str | None = None,
+        *,
+        above: float | None = None,
     ) -> None:
-        """`trained` is the fingerprint of the served run's checkpoint, where it has one."""
+        """`trained` is the fingerprint of the served run's checkpoint, where it has one; `above` is the setting that
+        says of all models when they abstain, where it is set."""
         self._registry, self._streamer, self._base_identity = registry, opens, base_identity
-        self._trained = trained
+        self._trained, self._above = trained, above
         self._seen: Look | None = None
+        self._chosen: dict[str, float | None] = {}
 
     def look(self) -> Standing | None:
         """What holds now; None where nothing has changed since the last look."""
@@ -70,6 +74,10 @@ class Promotions:
             tuple(fits), state.current if state.current in fits else None, twin if self._trained else None, tuple(notes)
         )
 
+    def abstain_above(self, model: str) -> float | None:
+        """What the setting says, else what was chosen when this promoted model was examined."""
+        return self._chosen.get(model) if self._above is None else self._above
+
     def open(self, model: str) -> Streamer:
         """Open a promoted model, when all its files are what was promoted."""
         return self._streamer(str(self._registry.checked(model)))
@@ -79,6 +87,7 @@ class Promotions:
             facts = self._registry.facts(model)
         except WorkspaceError as error:
             return f"{model} is in service by the registry, and cannot answer: {error}"
+        self._chosen[model] = facts.get("abstain_above")
         if facts["base_identity"] != self._base_identity():
             return (
                 f"{model} is in service by the registry, and cannot answer here: it was tuned on {facts['base']}, "
@@ -95,4 +104,5 @@ def promotions_of(session: Session, at: At) -> Promotions:
         session.backends.streamer,
         lambda: str(session.backends.model_facts()["identity"]),
         manifest.fingerprint if manifest else None,
+        above=session.config.prompt.abstain_above,
     )

@@ -44,6 +44,10 @@ class Roster:
         """Whether this is the run's own model, also where it is promoted and has another name."""
         return self._split.is_own(model)
 
+    def abstain_above(self, model: str) -> float | None:
+        """Above which probability a promoted model abstains, by its own exam; None where that is not said of it."""
+        return self._promotions.abstain_above(model) if self._promotions else None
+
     def held(self, name: str) -> AbstractAsyncContextManager[Streamer]:
         """A model, open as long as this lasts."""
         return self._engines.held(name)

@@ -63,9 +63,7 @@ class Service:
         shares = Shares(settings.candidate, settings.canary, settings.shadow)
         self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
         self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
-        self._shelf, self._builder, self._k, self._log = shelf, builder, k, log
-        self._tuned = replace(builder, abstain_above=abstain_above)
-        """As the run's own tuned model is asked."""
+        self._shelf, self._builder, self._k, self._log, self._above = shelf, builder, k, log, abstain_above
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
     @property
@@ -139,6 +137,11 @@ class Service:
     def _is_tuned(self, model: str) -> bool:
         """Whether this is the run's own tuned model, by either of its names."""
         return model == ROUTED or (ROUTED in self.models and self._roster.is_own(model))
+
+    def _builder_of(self, model: str) -> PromptBuilder:
+        """As this model was examined: it abstains where that did best."""
+        above = self._above if self._is_tuned(model) else self._roster.abstain_above(model)
+        return self._builder if above is None else replace(self._builder, abstain_above=above)
 
     async def _decide(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
         """Draft an answer from memory; look up where it is not to be trusted."""
@@ -266,7 +269,7 @@ class Service:
             answer_tokens=self._builder.answer_tokens,  # a shorter answer changes nothing in the prompt
         )
         sampling = replace(
-            sampling_for([fitted], self._tuned if self._is_tuned(enquiry.model) else self._builder),
+            sampling_for([fitted], self._builder_of(enquiry.model)),
             max_tokens=most,
             temperature=enquiry.temperature,
             seed=enquiry.seed,

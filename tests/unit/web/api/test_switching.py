@@ -40,11 +40,12 @@ class Promoted:
         self.most = 0
         self._counting = threading.Lock()
 
-    def promote(self, model: str, *, base: str = "base 1", spoilt: bool = False) -> None:
+    def promote(self, model: str, *, base: str = "base 1", spoilt: bool = False, above: float | None = None) -> None:
         with self.registry.writing() as writer:
             if not self.registry.has(model):
                 self._checkpoint.write_text("weights.safetensors", model)
-                writer.keep(model, [self._checkpoint], {"id": model, "base": "hf:a/b", "base_identity": base})
+                facts = {"id": model, "base": "hf:a/b", "base_identity": base, "abstain_above": above}
+                writer.keep(model, [self._checkpoint], facts)
             if spoilt:
                 (self.registry.checkpoint(model) / "weights.safetensors").unlink()
             writer.add({"event": "promoted", "model": model, "reason": ""})
@@ -300,8 +301,11 @@ def test_a_canary_answers_its_share_and_shadows_only_the_log(serves: Serves, pro
     assert f'ragraft_shadows{{outcome="answered"}} {float(len(shadows))}' in metrics
 
 
-def test_each_model_abstains_as_its_exam_chose(serves: Serves) -> None:
-    service = serves().service
+def test_each_model_abstains_as_its_exam_chose(serves: Serves, promoted: Promoted) -> None:
+    promoted.promote("one", above=0.3)
+    promoted.promote("two")
+    service = serves(promotions=promoted.promotions()).service
+    asyncio.run(service.warm())
 
     async def asked(model: str) -> float:
         prepared = await service.prepare(Enquiry((Message("user", QUESTION),), model=model))
@@ -310,3 +314,5 @@ def test_each_model_abstains_as_its_exam_chose(serves: Serves) -> None:
 
     assert asyncio.run(asked("tuned")) == 0.7
     assert asyncio.run(asked("base")) == 0.5
+    assert asyncio.run(asked("one")) == 0.3
+    assert asyncio.run(asked("two")) == 0.5, "nothing is said of it"
