@@ -88,7 +88,8 @@ def _carry_out(session: Session, plan: RefreshPlan, planned: Mapping[str, Any], 
             seconds = round(time.monotonic() - began, 2)
             data = {"plan": planned, "evaluate": evaluated, "parts": parts, "took": _took(made, seconds)}
             _keep(new, data)
-        tell(Event("compare", "done", seconds, folder=new.run.path / PLACE))
+        asked = {"questions": max(card["n_questions"] for card in parts.values())}
+        tell(Event("compare", "done", seconds, summary=asked, folder=new.run.path / PLACE))
     if data.get("outcome") and data.get("gate") == gate:
         return _told_again(new, data)
     came = promote(new)

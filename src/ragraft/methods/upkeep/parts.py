@@ -5,11 +5,12 @@ Knows graded answers and placed questions; knows no folder.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragraft.methods.report_table import Table
-from ragraft.methods.report_text import Figure, interval
+from ragraft.methods.report_text import Figure, interval, plural
 from ragraft.methods.scorecard import build_scorecard
 from ragraft.methods.upkeep.renewal import PARTS
 from ragraft.records import Answer, ExamQuestion
@@ -29,11 +30,14 @@ def compare_parts(
 ) -> dict[str, Any]:
     """Part → a scorecard of the questions of that part; parts in which nothing was asked are left out.
 
-    `answers` are of one context, `parts` holds the part of each question.
+    `answers` are of one context, `parts` holds the part of each question. Of the whole, models are left out that were
+    not asked all of it.
     """
+    asked = Counter(row.model for row in answers)
+    whole = {model for model, number in asked.items() if number == max(asked.values())}
     found = {}
     for part in (WHOLE, *PARTS):
-        rows = [row for row in answers if part in (WHOLE, parts.get(row.question_id))]
+        rows = [row for row in answers if parts.get(row.question_id) == part or (part == WHOLE and row.model in whole)]
         if rows:
             found[part] = build_scorecard(rows, questions, resamples=resamples, seed=seed, models=models, pairs=pairs)
     return found
@@ -53,7 +57,7 @@ def parts_table(
                 rows.append((f"{part}, {said}", str(max(asked)), *shown, interval(_of(card, name, pair), signed=True)))
     notes: tuple[str, ...] = ("Answers with retrieved passages, points of 100, 95 % intervals over clusters.",)
     if retired:
-        notes += (f"{retired} questions of the exam before are retired: 30-exam's rejected.jsonl names them.",)
+        notes += (f"Retired from the exam before: {plural(retired, 'question')}, named in 30-exam's rejected.jsonl.",)
     return Table("The refreshed exam", ("", "Questions", *models, f"{pair[0]} minus {pair[1]}"), tuple(rows), notes)
 
 

@@ -34,4 +34,14 @@ def test_every_part_has_its_own_figures() -> None:
     assert values["changed, score"] == ["3", "0.0", "100.0", "+100.0"]
     assert said["changed, abstentions"][0] == "2"
     assert "unchanged, abstentions" not in said
-    assert table.notes[-1] == "2 questions of the exam before are retired: 30-exam's rejected.jsonl names them."
+    assert table.notes[-1] == "Retired from the exam before: 2 questions, named in 30-exam's rejected.jsonl."
+
+
+def test_who_was_asked_a_part_alone_has_no_figure_of_the_whole() -> None:
+    questions = [ExamQuestion(Question(f"q{row}", "?", ("a",)), "exam", f"c{row}") for row in range(6)]
+    parts = {one.id: "unchanged" if one.id < "q3" else "changed" for one in questions}
+    rows = [answer(one.id, "new", 1.0) for one in questions]
+    rows += [answer(one.id, "then", 0.5) for one in questions if parts[one.id] == "unchanged"]
+    found = compare_parts(rows, questions, parts, models=("then", "new"), pairs=(), resamples=100, seed=0)
+    models = {part: [one["model"] for one in card["conditions"]] for part, card in found.items()}
+    assert models == {WHOLE: ["new"], "unchanged": ["then", "new"], "changed": ["new"]}
