@@ -44,6 +44,8 @@ from ragraft.models.sources import resolve
 PROMPT, ANSWER = 900, 40
 QUICK_BUDGET, FOREVER = 280.0, 24 * 3600.0
 """Seconds for all runs of a quick run, environments not counted."""
+LONGEST = 1200.0
+"""Seconds that any one run may take: what is compiled for so long answers nobody."""
 TRIES = 50
 """Prompts that are written for one that has the very number of tokens."""
 OWN = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -125,8 +127,8 @@ def _run(one: Generator, python: str, job: Mapping[str, Any], *, timeout: float)
     if timeout <= 0:
         raise BackendError("no time was left for it")
     where = Where(job["threads"])
-    given = {**job, "way": one.way}
-    return run_module(one.module, given, where, python=python, folder=Path(job["scratch"]), timeout=timeout)
+    given, longest = {**job, "way": one.way}, min(timeout, LONGEST)
+    return run_module(one.module, given, where, python=python, folder=Path(job["scratch"]), timeout=longest)
 
 
 def _chosen(options: argparse.Namespace) -> list[Generator]:
