@@ -20,7 +20,7 @@ class EvaluateConfig(Section):
     contexts: tuple[ContextArm, ...] = ("none", "retrieved", "oracle")
     """What is shown: nothing, what search finds, the oracle alone, or the oracle among others (oracle+N)."""
     max_questions: int | None = Field(None, ge=1)
-    """Ask at most this many exam questions (whole clusters, seeded)."""
+    """Ask at most this many exam questions (of each cluster in turn, seeded)."""
     sweeps: tuple[PassageSweep, ...] = ()
     """Curves of F1 beside the grid: over passages around the oracle, over its position, over retrieve.k."""
     sweep_questions: int = Field(48, ge=1)

@@ -30,7 +30,7 @@ class SweepConfig(Section):
     metric: str = "f1"
     """The scorecard's figure by which the table is sorted."""
     max_questions: int | None = Field(None, ge=1)
-    """Ask at most this many questions of the side (whole clusters, seeded)."""
+    """Ask at most this many questions of the side (of each cluster in turn, seeded)."""
 
     @field_validator("grid")
     @classmethod

@@ -26,12 +26,14 @@ def limit_questions(
 
 
 def spread_questions(
-    questions: Sequence[ExamQuestion], most: int, *, seed: int
+    questions: Sequence[ExamQuestion], most: int | None, *, seed: int
 ) -> tuple[list[ExamQuestion], list[ExamQuestion]]:
     """At most `most` questions, one of each cluster in turn, and those left out; both keep the order of `questions`.
 
     Of as many questions these tell the most: clusters, not questions, are the sample.
     """
+    if most is None or len(questions) <= most:
+        return list(questions), []
     by_cluster: dict[str, list[ExamQuestion]] = {}
     for question in sorted(questions, key=lambda one: lot(f"{seed}:{one.id}")):
         by_cluster.setdefault(question.cluster, []).append(question)

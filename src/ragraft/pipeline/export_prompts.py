@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ragraft.methods.contexts import show
-from ragraft.methods.limit import limit_questions
+from ragraft.methods.limit import spread_questions
 from ragraft.pipeline.ask import indexed
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.wiring import builder, finder, retriever
@@ -45,7 +45,7 @@ def export_prompts(session: Session, out: Path, *, model: str, questions: Path |
 def _exam(session: Session) -> list[tuple[Question, Sequence[Passage]]]:
     """The exam's questions with the passages that its retrieved context shows."""
     at, settings = session.at(), session.config.evaluate
-    asked, _ = limit_questions(Exam(at.made["examine"]).questions("exam"), settings.max_questions, seed=settings.seed)
+    asked, _ = spread_questions(Exam(at.made["examine"]).questions("exam"), settings.max_questions, seed=settings.seed)
     shown = show(
         "retrieved", asked, finder=finder(at), chunks=Index(at.made["index"]).passages(), k=session.config.retrieve.k
     )

@@ -343,7 +343,7 @@ TABLE: tuple[Stage, ...] = (
         settings=calibration_settings,
         identity=lambda at: [_model(at), _retrieved(at)],
         run=run_calibration,
-        version=3,
+        version=4,
         apart=True,
     ),
     Stage(
@@ -365,7 +365,7 @@ TABLE: tuple[Stage, ...] = (
             grading_identity(at.config, at.backends),
         ],
         run=_evaluate,
-        version=8,
+        version=9,
     ),
     Stage(
         name="report",

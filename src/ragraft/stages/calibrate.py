@@ -18,7 +18,7 @@ from ragraft.methods.abstention import choose_threshold, weigh
 from ragraft.methods.asking import Room
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
-from ragraft.methods.limit import limit_questions, spread_questions
+from ragraft.methods.limit import spread_questions
 from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.report_text import interval
@@ -51,7 +51,7 @@ def calibrate(
     abstains: asked alike, kept answers serve both.
     """
     questions, left_out = _sized(exam, settings)
-    checked, _ = limit_questions(exam.questions("exam"), asking.max_questions, seed=asking.seed)
+    checked, _ = spread_questions(exam.questions("exam"), asking.max_questions, seed=asking.seed)
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=asking.batch)
     if prompt.abstain_above is None:
         weighed = weigh(room, generator, validation, number=asking.threshold_questions, seed=asking.seed)
@@ -99,7 +99,7 @@ def _sized(exam: Exam, settings: CalibrateConfig) -> tuple[list[ExamQuestion], l
             "The calibration side holds no question, and calibrate learns from no other; give more questions, or a "
             "larger examine.shares.calibration"
         )
-    return spread_questions(asked, settings.max_questions or len(asked), seed=settings.seed)
+    return spread_questions(asked, settings.max_questions, seed=settings.seed)
 
 
 def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator) -> list[Both]:

@@ -22,7 +22,7 @@ from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
 from ragraft.methods.forgetting import Model, measure_forgetting
 from ragraft.methods.judging import claim_of, judge, judged, judgement_row, judging_facts, with_judgements
-from ragraft.methods.limit import limit_questions, spread_questions
+from ragraft.methods.limit import spread_questions
 from ragraft.methods.passage_sweeps import ask_sweep, lay_out, sweep_figures
 from ragraft.methods.probing.asked import RETRIEVED, Desk
 from ragraft.methods.probing.figures import probe_figures
@@ -70,7 +70,7 @@ def evaluate(
     """
     sides = _Sides(exam, made)
     asked = sides.validation if side == "validation" else exam.questions("exam")
-    questions, left_out = limit_questions(asked, settings.max_questions, seed=settings.seed)
+    questions, left_out = spread_questions(asked, settings.max_questions, seed=settings.seed)
     if not questions:
         raise InputError(f"The {side} side holds no question; give more questions or a larger examine.shares.{side}")
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=settings.batch)
@@ -299,7 +299,7 @@ def _choose_shots(
     )
     drawn, closed = examples.with_documents, examples.closed
     orders = {"drawn": drawn, "reversed": drawn[::-1]}
-    trial, _ = limit_questions(sides.validation, settings.shot_questions, seed=settings.seed)
+    trial, _ = spread_questions(sides.validation, settings.shot_questions, seed=settings.seed)
     shown = room.show("retrieved", trial)
     scores = {name: _mean_f1(shown, room.replies(shown, base, shots)) for name, shots in orders.items() if shown}
     best = max(orders, key=lambda name: scores.get(name, 0.0))
