@@ -101,7 +101,7 @@ def examine(
     faults = [(row.question.id, fault) for row in posed for fault in row.evidence.faults]
     placed, notes = _place(posed, documents, chunks, settings, fixed=renewed.sides)
     placed, same, duplicates = _drop_same(placed, posed)
-    _refuse_empty(placed, questions, settings)
+    _refuse_empty(placed, questions, settings, lost + same)
     known = known_documents(placed, {row.question.id: row.evidence.documents for row in posed})
     warnings += evidence_warnings(placed, lost, faults) + notes + same_warnings(duplicates)
     if renewed.gone:
@@ -346,7 +346,13 @@ def _drop_same(
     return [row for row in placed if row.id not in dropped], rejected, rows
 
 
-def _refuse_empty(placed: Sequence[ExamQuestion], questions: Path | QuestionFiles, settings: ExamineConfig) -> None:
+def _refuse_empty(
+    placed: Sequence[ExamQuestion],
+    questions: Path | QuestionFiles,
+    settings: ExamineConfig,
+    rejected: Sequence[Rejected],
+) -> None:
+    lost = f", {len(rejected)} more rejected (first: {rejected[0].id}: {rejected[0].reason})," if rejected else ""
     for side in ("exam", "train"):
         if side not in _sides(questions, settings) or any(row.side == side for row in placed):
             continue
@@ -354,8 +360,8 @@ def _refuse_empty(placed: Sequence[ExamQuestion], questions: Path | QuestionFile
         names = " and ".join(path.name for _, path in _files(questions))
         raise InputError(
             f"The {side} side is empty: {count(placed, 'question')} of {names} in {clusters} (of shared "
-            f"documents) cannot be cut into sides (seed {settings.seed}); add questions on other documents, or change "
-            "examine.shares"
+            f"documents){lost} cannot be cut into sides (seed {settings.seed}); add questions on other documents, or "
+            "change examine.shares"
         )
 
 

@@ -361,6 +361,9 @@ def test_an_empty_side_is_refused(made: Made) -> None:
         "The exam side is empty: 2 questions of questions.jsonl in 1 cluster (of shared documents) cannot be cut into "
         "sides (seed 0); add questions on other documents, or change examine.shares"
     )
+    lost = {**river(2), "evidence_ids": ["gone"], "answers": ["nobody at all"]}
+    with pytest.raises(InputError, match=r"documents\), 1 more rejected \(first: r2: no evidence found\), cannot"):
+        made.examine(made.file([mayor(1), river(1), lost]))
 
 
 def test_files_that_cannot_be_read(made: Made) -> None:
