@@ -53,4 +53,5 @@ CASES = (
     ),
     Case("a share that is replayed and is none", sets(refresh={"replay": 2}), REFRESH),
     Case("asking what changed without a model", command=("watch", "FILE", "--ask")),
+    Case("asking the models of simulated worlds", command=(*SIMULATE, "--ask")),
 )

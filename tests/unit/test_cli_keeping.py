@@ -74,6 +74,17 @@ def test_watch_prints_its_tables_and_where_they_are(ragraft_: Ragraft, make_site
     assert out.splitlines()[-1] == f"Written: {site.run / '95-drift' / 'drift.json'}"
 
 
+def test_watch_asks_the_models_and_says_before_what_that_takes(
+    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes
+) -> None:
+    site = make_site(watch={"facts": 4})
+    ragraft_("train", site.file)
+    code, out, _ = ragraft_("watch", site.file, "--ask")
+    assert code == 3, "nothing changed, so no refresh is due"
+    assert out.startswith("Asking 4 facts of each model: 16 answers, about ")
+    assert "Facts: 4 exam." in out
+
+
 def test_watch_simulates_worlds(ragraft_: Ragraft, make_site: MakeSite) -> None:
     code, out, _ = ragraft_("watch", make_site().file, "--simulate", "--worlds", "8")
     assert code == 0

@@ -8,7 +8,7 @@ import typer
 
 from ragraft.cli.app import YAML, File, Named, Set, app, opened
 from ragraft.cli.printing import print_event, print_table
-from ragraft.errors import RefusedError
+from ragraft.errors import ConfigError, RefusedError
 
 NOT_TODAY = 3
 """What watch ends with where no refresh is due."""
@@ -62,6 +62,8 @@ def watch(  # noqa: PLR0917 — options, not positions
     from ragraft.pipeline import simulate as simulate_worlds
     from ragraft.pipeline import watch as watch_run
 
+    if ask and simulate:
+        raise ConfigError("--ask asks the models of this run, --simulate looks at none; give one of them")
     session = opened(file, set_, run_)
     if simulate:
         print_table(simulate_worlds(session, worlds, seed))

@@ -237,6 +237,7 @@ def test_answers_that_stay_old_ask_for_tuning(make_site: MakeSite, bring: Bring,
     assert row["stale_shown"] is None
     assert facts["figures"]["stale"] == 1
     assert "re-tune" in actions(found)
+    assert found.due
 
 
 def test_without_changes_facts_are_those_of_the_exam(make_site: MakeSite, bring: Bring) -> None:
