@@ -8,6 +8,7 @@ ids differ by the edition alone. Knows files; knows no model.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from ragraft.methods.upkeep.trace import Pair, Traced
 from ragraft.records import Passage, Question
 
 Row = dict[str, Any]
+FEW = 30
+"""Facts, below which more of one cluster are better than none."""
 LONG = 10_000
 """Words of a quote: a sentence is followed whole."""
 EXAM_ROWS = 8
@@ -92,16 +95,18 @@ def prepare(data: Path, editions: Editions, *, questions: int, lessons: int, see
 
 
 def draw(rows: Sequence[Row], number: int, *, seed: int) -> list[Row]:
-    """At most so many rows, by lot: of what was added or removed up to an eighth each, of what changed and what stayed
-    a half of the rest each; where there are fewer, the others get more."""
-    by_state: dict[str, list[Row]] = {state: [] for state in STATES}
-    for row in by_lot(rows, seed=seed):
-        by_state[row["drift"]].append(row)
+    """At most so many rows, by lot, one of each cluster in turn.
+
+    Of what was added or removed up to an eighth each, of what changed and what stayed a half of the rest each, though
+    no second changed one of a cluster where there are many. Where there are fewer of a state, the others get more.
+    """
+    by_state = {state: _in_turn([row for row in by_lot(rows, seed=seed) if row["drift"] == state]) for state in STATES}
     wanted = {state: min(len(by_state[state]), number // 8) for state in ("removed", "added")}
     rest = number - sum(wanted.values())
-    wanted["changed"] = min(len(by_state["changed"]), rest - rest // 2)
+    most = max(len({_cluster(row) for row in by_state["changed"]}), FEW)
+    wanted["changed"] = min(len(by_state["changed"]), most, rest - rest // 2)
     wanted["unchanged"] = min(len(by_state["unchanged"]), rest - wanted["changed"])
-    for state in ("changed", "added", "removed"):  # what the others leave
+    for state in ("added", "removed", "changed"):  # what the others leave
         wanted[state] += min(len(by_state[state]) - wanted[state], number - sum(wanted.values()))
     return [row for state in STATES for row in by_state[state][: wanted[state]]]
 
@@ -110,6 +115,20 @@ def stands(row: Row, documents: Sequence[Row]) -> bool:
     """Whether an answer of the row still stands in its evidence: all that can be told without the newer answers."""
     texts = [one["text"] for one in documents if one["id"] in row["evidence_ids"]]
     return any(answer in text for answer in row["answers"] for text in texts)
+
+
+def _in_turn(rows: Sequence[Row]) -> list[Row]:
+    """One of each cluster, then the second of each, and so on: clusters, not questions, are the sample."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, row in enumerate(rows):
+        turns.append((seen[_cluster(row)], place))
+        seen[_cluster(row)] += 1
+    return [rows[place] for _, place in sorted(turns)]
+
+
+def _cluster(row: Row) -> str:
+    return str(row.get("metadata", {}).get("cluster", row["key"]))
 
 
 def by_lot(rows: Sequence[Row], *, seed: int) -> list[Row]:

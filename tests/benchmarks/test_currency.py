@@ -92,6 +92,13 @@ def test_other_seeds_draw_others_and_few_of_a_state_leave_room() -> None:
     assert len(draw(rows, 400, seed=0)) == len(rows)
 
 
+def test_clusters_are_drawn_in_turn() -> None:
+    rows = [{"key": f"k{n}", "drift": "changed", "metadata": {"cluster": f"c{n // 10}"}} for n in range(40)]
+    assert len({row["metadata"]["cluster"] for row in draw(rows, 4, seed=0)}) == 4
+    counts = Counter(row["metadata"]["cluster"] for row in draw(rows, 12, seed=0))
+    assert set(counts.values()) == {3}
+
+
 def test_a_lesson_is_replayed_only_while_its_answer_stands() -> None:
     documents = [{"id": "d", "text": "The lamp is red."}]
     assert stands({"answers": ["red"], "evidence_ids": ["d"]}, documents)
