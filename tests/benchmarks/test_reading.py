@@ -65,7 +65,7 @@ def test_what_was_measured_is_written_at_once(tmp_path: Path) -> None:
 def test_too_much_memory_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.reading.LIMIT_GIB", 0.001)
     site = Site(tmp_path)
-    # Whole gigabytes where this very process is so large: until it is another program, a child holds what its parent does.
+    # A child holds what its parent does until it is another program, and late in a suite that is a gigabyte.
     with pytest.raises(SystemExit, match=r"^a build held \d+\.\d\d GiB; the limit is 0.001$"):
         site.run("a build", sys.executable, "-c", "pass")
     assert [figure.name for figure in site.figures] == [f"a build: {f}" for f in ("wall", "processor", "peak memory")]
