@@ -259,6 +259,7 @@ class Place:
             if spent.get("answers"):
                 per = 1000 / spent["answers"]
                 found[label] = {
+                    **found.get(label, {}),
                     "minutes a thousand answers": round(per * spent["seconds"] / 60, 1),
                     "tokens a thousand answers": round(per * spent["tokens"]),
                 }

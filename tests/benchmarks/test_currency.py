@@ -141,6 +141,7 @@ def test_a_run_goes_through_all_states_and_on_where_it_stopped(
     assert len(found["changed"]) == found["facts"]["changed"]
     assert {row["what"] for row in found["wanted"]} >= {"stale after refresh, upper end below 5 %"}
     assert found["costs"]["tuned"]["tokens"] == 30
+    assert {"tokens", "tokens a thousand answers"} <= set(found["costs"][currency.REFRESHED])
     assert found["traced"]["told"]["changed"] == {"facts": PRODUCTS, "right": PRODUCTS}
     assert found["traced"]["values"] == {"read": PRODUCTS, "right": PRODUCTS}
     assert 8 <= found["learned"] <= 12
