@@ -295,7 +295,7 @@ def question_maker(name: str) -> Iterator[str]:
 def server(site: Path) -> Iterator[int]:
     """A server of its own process; its port."""
     process = subprocess.Popen(
-        [*RAGRAFT, "serve", "--port", "0", "--file", str(site / "ragraft.yaml")], stdout=subprocess.PIPE, text=True
+        [*RAGRAFT, "serve", "--port", "0", str(site / "ragraft.yaml")], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.e2e.bad_commands import EXPORT
 from tests.e2e.bad_input import Case, sets, writes
 
-PROMOTE = ("promote", "--file", "FILE")
+PROMOTE = ("promote", "FILE")
 
 SHIPPING: tuple[Case, ...] = (
     Case("exporting weights of a type that is none", command=(*EXPORT, "--to", "gguf", "--type", "q4")),
@@ -14,8 +14,8 @@ SHIPPING: tuple[Case, ...] = (
     Case("promoting by force without a reason", command=(*PROMOTE, "--force")),
     Case("a reason without force", command=(*PROMOTE, "--reason", "why not")),
     Case("a gate that asks for a share above 1", sets(promote={"least": 2}), PROMOTE),
-    Case("going back where nothing was promoted", command=("rollback", "--file", "FILE")),
-    Case("a registry in which nothing happened", command=("registry", "--file", "FILE")),
-    Case("a damaged state of the registry", writes("registry/state.json", "{"), ("status", "--file", "FILE")),
-    Case("shadows that nobody keeps", sets(serve={"shadow": 0.1, "log": False}), ("serve", "--file", "FILE")),
+    Case("going back where nothing was promoted", command=("rollback", "FILE")),
+    Case("a registry in which nothing happened", command=("registry", "FILE")),
+    Case("a damaged state of the registry", writes("registry/state.json", "{"), ("status", "FILE")),
+    Case("shadows that nobody keeps", sets(serve={"shadow": 0.1, "log": False}), ("serve", "FILE")),
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import Site
 
 MakeSite = Callable[..., "Site"]
-COMMAND = [sys.executable, "-c", "from ragraft.cli import main; main()", "serve", "--port", "0", "--file"]
+COMMAND = [sys.executable, "-c", "from ragraft.cli import main; main()", "serve", "--port", "0"]
 PATIENCE = 300.0
 ENOUGH = 40
 """Acknowledged feedback rows before the kill."""

@@ -316,11 +316,11 @@ def test_a_stopped_stage_goes_on(ragraft_: Ragraft, make_site: MakeSite, fakes: 
 
 def test_status_tells_stages_and_where_settings_came_from(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
     site = make_site()
-    before = ragraft_("status", "--file", site.file).out.splitlines()
+    before = ragraft_("status", site.file).out.splitlines()
     assert before[0] == str(site.run)
     assert [line.split()[:3] for line in before[1:10]] == [[stage, "not", "yet:"] for stage in ROWS]
     ragraft_("index", site.file)
-    found = ragraft_("status", "--file", site.file, "--set", "train.epochs=3")
+    found = ragraft_("status", site.file, "--set", "train.epochs=3")
     assert found.code == 0
     lines = found.out.splitlines()
     assert "documents 12 · rejected 0" in lines[1]

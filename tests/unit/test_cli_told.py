@@ -80,7 +80,7 @@ def test_an_abstention_is_told_in_the_runs_own_words(
 def test_an_output_that_knows_few_signs_stops_nothing(make_site: MakeSite) -> None:
     site = make_site()
     code = "from ragraft.cli import main; main()"
-    asked = [sys.executable, "-c", code, "status", "--file", str(site.file), "--set", "prompt.abstention=nein → nein"]
+    asked = [sys.executable, "-c", code, "status", str(site.file), "--set", "prompt.abstention=nein → nein"]
     done = subprocess.run(
         asked, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )

@@ -22,7 +22,7 @@ def test_traffic_prints_models_side_by_side_and_writes_their_figures(
     for row in (*served, shadow(3), shadow(4, answer="slate")):
         log.append(row)
     log.close()
-    code, out, _ = ragraft_("traffic", "--file", site.file, "--json", site.folder / "served.json")
+    code, out, _ = ragraft_("traffic", site.file, "--json", site.folder / "served.json")
     assert code == 0
     for words in ("Models that answered", "canary", "The canary beside the model in service", "50.0 ["):
         assert words in out
@@ -30,8 +30,8 @@ def test_traffic_prints_models_side_by_side_and_writes_their_figures(
     assert [one["answers"] for one in data["models"]] == [9, 5]
     assert data["canaries"][0]["answers"] == [5, 1], "only one answered between the first and the last of the canary's"
     assert data["shadows"][0]["same"]["value"] == 0.5
-    code, _, err = ragraft_("traffic", "--file", site.file, "--since", "soon")
+    code, _, err = ragraft_("traffic", site.file, "--since", "soon")
     assert (code, err) == (1, "ragraft: --since soon is no date; write it as 2026-01-31 or 2026-01-31T18:00\n")
-    code, _, err = ragraft_("traffic", "--file", site.file, "--run", "nobody")
+    code, _, err = ragraft_("traffic", site.file, "--run", "nobody")
     assert code == 1
     assert "nobody" in err

@@ -26,6 +26,7 @@ app = typer.Typer(
 
 File = Annotated[Path, typer.Argument(help="The YAML that describes the run.")]
 FileOption = Annotated[Path, typer.Option("--file", help="The YAML that describes the run.")]
+"""For commands that have an argument of their own."""
 Set = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as in train.epochs=3.")]
 Named = Annotated[str | None, typer.Option("--run", metavar="NAME", help="Another run beside the one the YAML names.")]
 YAML = Path("ragraft.yaml")

@@ -103,7 +103,7 @@ def serve(  # noqa: PLR0917 — options, not positions
     new_key: Annotated[
         str | None, typer.Option("--new-key", metavar="NAME", help="Make an API key of this name, print it, and end.")
     ] = None,
-    file: FileOption = YAML,
+    file: File = YAML,
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
+from ragraft.cli.app import YAML, File, FileOption, Named, Set, app, opened
 from ragraft.cli.printing import print_calibration, print_diagnosis, print_report, print_table
 from ragraft.disk import disk_faults_told
 
 
 @app.command()
-def status(file: FileOption = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
+def status(file: File = YAML, set_: Set = [], run_: Named = None) -> None:  # noqa: B006
     """Say which stages are done, and where each setting came from."""
     from ragraft.pipeline import TABLE, flat_settings, in_service
 
@@ -83,7 +83,7 @@ def compare(
 def traffic(
     since: Annotated[str, typer.Option("--since", metavar="DATE", help="Leave out what was asked before.")] = "",
     out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there, too.")] = None,
-    file: FileOption = YAML,
+    file: File = YAML,
     run_: Named = None,
 ) -> None:
     """Compare the models that a server answered with. The one in service, the canary, shadows."""

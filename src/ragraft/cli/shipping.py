@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ragraft.cli.app import YAML, FileOption, Named, Set, app, opened
+from ragraft.cli.app import YAML, File, FileOption, Named, Set, app, opened
 from ragraft.cli.printing import print_table
 from ragraft.errors import ConfigError, RefusedError
 
@@ -17,7 +17,7 @@ from ragraft.errors import ConfigError, RefusedError
 def promote(  # noqa: PLR0917 — options, not positions
     force: Annotated[bool, typer.Option("--force", help="Whatever the gate says; the reason is kept.")] = False,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why it is forced.")] = None,
-    file: FileOption = YAML,
+    file: File = YAML,
     set_: Set = [],  # noqa: B006
     run_: Named = None,
 ) -> None:
@@ -39,7 +39,7 @@ def promote(  # noqa: PLR0917 — options, not positions
 @app.command()
 def rollback(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in the log.")] = "",
-    file: FileOption = YAML,
+    file: File = YAML,
 ) -> None:
     """Go back to the model that was in service before. Again, to the one before that."""
     from ragraft.pipeline import rollback as roll_back
@@ -49,7 +49,7 @@ def rollback(
 
 
 @app.command()
-def registry(file: FileOption = YAML) -> None:
+def registry(file: File = YAML) -> None:
     """Show the models that were put into service, and how it came."""
     from ragraft.pipeline import registry_story
 
