@@ -91,16 +91,24 @@ def _tried(rows: Sequence[Weighed], above: float) -> Threshold:
     return Threshold(above, len(rows), f1_all, sum(shown) / len(shown) if shown else None)
 
 
-def weigh(
-    room: Room, generator: Generator, questions: Sequence[ExamQuestion], *, number: int, seed: int
-) -> list[Weighed]:
-    """Ask at most `number` of the questions, of each cluster in turn, with retrieved passages and no abstention.
-
-    None is asked where they are too few to choose by.
-    """
+def find_threshold(
+    room: Room,
+    generator: Generator,
+    questions: Sequence[ExamQuestion],
+    *,
+    number: int,
+    most: float,
+    resamples: int,
+    seed: int,
+) -> Threshold:
+    """Ask at most `number` of the questions, of each cluster in turn, with retrieved passages and no abstention, and
+    choose by their answers; none is asked where they are too few to choose by."""
     asked, _ = spread_questions(questions, number, seed=seed)
-    if len(asked) < FEWEST:
-        return []
+    rows = _weigh(room, generator, asked) if len(asked) >= FEWEST else []
+    return choose_threshold(rows, most=most, resamples=resamples, seed=seed)
+
+
+def _weigh(room: Room, generator: Generator, asked: Sequence[ExamQuestion]) -> list[Weighed]:
     shown = room.show("retrieved", asked)
     replies = room.replies(shown, generator, above=NEVER)
     rows = []

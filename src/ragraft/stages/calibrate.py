@@ -8,13 +8,12 @@ what was promised holds there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ragraft.config import CalibrateConfig, EvaluateConfig, PromptConfig, RetrieveConfig
 from ragraft.errors import InputError
-from ragraft.methods.abstention import choose_threshold, weigh
+from ragraft.methods.abstention import find_threshold
 from ragraft.methods.asking import Room
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
@@ -53,15 +52,22 @@ def calibrate(
     questions, left_out = _sized(exam, settings)
     checked, _ = spread_questions(exam.questions("exam"), asking.max_questions, seed=asking.seed)
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=asking.batch)
+    above = builder.abstain_above
     if prompt.abstain_above is None:
-        weighed = weigh(room, generator, validation, number=asking.threshold_questions, seed=asking.seed)
-        threshold = choose_threshold(weighed, most=prompt.over_refusal, resamples=asking.resamples, seed=asking.seed)
-        room.builder = replace(builder, abstain_above=threshold.above)
+        above = find_threshold(
+            room,
+            generator,
+            validation,
+            number=asking.threshold_questions,
+            most=prompt.over_refusal,
+            resamples=asking.resamples,
+            seed=asking.seed,
+        ).above
     with progress_bar() as bar:
         task = bar.add_task("answering", total=2 * (len(questions) + len(checked) * settings.exam))
         room.tick = partial(bar.advance, task)
-        rows = _ask(room, questions, generator)
-        exam_rows = _ask(room, checked, generator) if settings.exam else []
+        rows = _ask(room, questions, generator, above)
+        exam_rows = _ask(room, checked, generator, above) if settings.exam else []
     fitted = fit_router(
         rows, max_loss=settings.max_loss, max_wrong=settings.max_wrong, folds=settings.folds, seed=settings.seed
     )
@@ -75,7 +81,7 @@ def calibrate(
         "unanswerable": sum(not question.question.answerable for question in questions),
         "made_by": making(question.question for question in questions),
         "k": retrieve.k,
-        "abstain_above": room.builder.abstain_above,
+        "abstain_above": above,
         "router": to_json(fitted.router),
         "skip": _promised(fitted.skip),
         "answer": _promised(fitted.answer) if fitted.answer else None,
@@ -102,8 +108,10 @@ def _sized(exam: Exam, settings: CalibrateConfig) -> tuple[list[ExamQuestion], l
     return spread_questions(asked, settings.max_questions, seed=settings.seed)
 
 
-def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator) -> list[Both]:
-    drafts, replies = (room.replies(room.show(context, questions), generator) for context in ("none", "retrieved"))
+def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, above: float) -> list[Both]:
+    drafts, replies = (
+        room.replies(room.show(context, questions), generator, above=above) for context in ("none", "retrieved")
+    )
     count = room.builder.tokenizer.count
     return [
         answered_both_ways(question, draft, reply, count)

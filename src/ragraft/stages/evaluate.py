@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
-from ragraft.methods.abstention import choose_threshold, weigh
+from ragraft.methods.abstention import find_threshold
 from ragraft.methods.agreement import Labelled, agreement
 from ragraft.methods.answer import Reply
 from ragraft.methods.asking import NO_SHOTS, Arm, Room, Shots, answer_row
@@ -89,7 +89,7 @@ def evaluate(
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
-        above = _choose_threshold(sides, room, generators, settings=settings, prompt=prompt, out=out)
+        above = _abstain_above(sides, room, generators, settings=settings, prompt=prompt, out=out)
         arms = [_arm(model, generators, shots, above) for model in settings.models]
         task = bar.add_task("answering", total=sum(len(shown) for shown in cells.values()) * len(arms))
         room.tick = partial(bar.advance, task)
@@ -130,7 +130,7 @@ def _measure_forgetting(
     out.write_json(FORGETTING, figures)
 
 
-def _choose_threshold(
+def _abstain_above(
     sides: _Sides,
     room: Room,
     generators: Generators,
@@ -142,8 +142,15 @@ def _choose_threshold(
     """Above which probability the tuned model abstains, as does best on the validation side; None where it is set."""
     if "tuned" not in settings.models or prompt.abstain_above is not None:
         return None
-    rows = weigh(room, generators["tuned"], sides.validation, number=settings.threshold_questions, seed=settings.seed)
-    threshold = choose_threshold(rows, most=prompt.over_refusal, resamples=settings.resamples, seed=settings.seed)
+    threshold = find_threshold(
+        room,
+        generators["tuned"],
+        sides.validation,
+        number=settings.threshold_questions,
+        most=prompt.over_refusal,
+        resamples=settings.resamples,
+        seed=settings.seed,
+    )
     out.write_json(THRESHOLD, to_json(threshold))
     return threshold.above
 

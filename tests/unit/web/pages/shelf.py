@@ -98,6 +98,12 @@ class Shelf:
                 self._stage(Run(self.runs, name), stage, f"2026-11-{10 + place:02d}T10:00:00+00:00")
         return self.runs / name
 
+    def furnish(self) -> None:
+        """A whole run, one that is under way, and one that is damaged."""
+        self.write("lights")
+        self.write("begun", ("ingest", "index", "examine", "synthesize"))
+        self.damage("broken")
+
     def damage(self, name: str) -> None:
         """A run whose manifest is no JSON."""
         folder = self.runs / name / "50-lessons"

@@ -81,9 +81,7 @@ HONEST = {200, 204, 303, 304, 307, 400, 401, 403, 404, 405, 406, 413, 415, 422}
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     made = Shelf(tmp_path_factory.mktemp("workspace") / "runs")
-    made.write("lights")
-    made.write("begun", ("ingest", "index", "examine", "synthesize"))
-    made.damage("broken")
+    made.furnish()
     return made
 
 

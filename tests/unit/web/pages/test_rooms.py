@@ -40,9 +40,7 @@ FINISHED = (
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     made = Shelf(tmp_path_factory.mktemp("workspace") / "runs")
-    made.write("lights")
-    made.write("begun", ("ingest", "index", "examine", "synthesize"))
-    made.damage("broken")
+    made.furnish()
     _ask(made.runs / "lights")
     return made
 
