@@ -156,7 +156,7 @@ def ask_checkpoint(model: str) -> Ask:
 
 def ask_ragraft(session: Session, model: str) -> Ask:
     """The same with ragraft's own decoding; answers that evaluate kept are taken from there."""
-    prompts, generator = builder(session.at()), session.backends.generator(model)
+    prompts, generator = builder(session.at(), "tuned"), session.backends.generator(model)
 
     def ask(messages: Sequence[Sequence[Message]], tokens: int) -> list[str]:
         found = []

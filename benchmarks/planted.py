@@ -113,6 +113,7 @@ def measure(session: Session, most: int) -> tuple[list[Row], int]:
     outcomes, left_out = {}, 0
     models = [model for model in MODELS if model == "base" or "train" in at.made]
     for model in models:
+        room.builder = builder(at, model)  # each abstains as it was examined
         generator = session.backends.generator(source_of(session, at, model))
         replies = room.replies(clean, generator)
         for one in instructions:
