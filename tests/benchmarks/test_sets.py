@@ -41,7 +41,14 @@ def make_report(*, tuned: float = 0.2, labelled: bool = False) -> dict[str, Any]
         "labels": ["no", "yes"],
         "n_questions": 8,
         "majority": {"label": "yes", "metrics": metrics},
-        "conditions": [{"model": "tuned", "context": "retrieved", "metrics": metrics}],
+        "conditions": [
+            {
+                "model": "tuned",
+                "context": "retrieved",
+                "metrics": {**metrics, "over_majority": figure(0.0, -0.1, 0.1)},
+                "given": {"yes": 8},
+            }
+        ],
     }
     card = {
         "conditions": conditions,

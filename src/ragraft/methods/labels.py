@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ragraft.methods.grade import label_of, label_set, normalised
-from ragraft.methods.stats import Floats, mean_interval, statistic_interval
+from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
 from ragraft.records import Answer, ExamQuestion, Question, to_json
 
 
@@ -27,7 +27,8 @@ def label_scores(
     """Label figures of all conditions, (model, context) → rows; nothing if no question is a yes/no/maybe question.
 
     `labels` are those that occur as right answers; macro-F1 is the mean of their F1, an answer without label being a
-    miss. `majority` is what always giving the exam's commonest label would score.
+    miss. `majority` is what always giving the exam's commonest label would score, `over_majority` a condition's
+    accuracy less that, paired by question, and `given` how often it gives each label.
     """
     placed = {
         question.id: question for rows in conditions.values() for question, _ in rows if label_set(question.question)
@@ -52,12 +53,19 @@ def label_scores(
         )
         return {"accuracy": to_json(accuracy), "macro_f1": to_json(macro)}
 
+    def over_majority(asked: Mapping[str, str | None]) -> dict[str, Any]:
+        right = [float(golds[one] == label) for one, label in asked.items()]
+        always = [float(golds[one] == majority) for one in asked]
+        clusters = [placed[one].cluster for one in asked]
+        return to_json(paired_difference(right, always, clusters, resamples=resamples, seed=seed))
+
     found = []
     for (model, context), rows in conditions.items():
         asked = {question.id: _predicted(question, answer) for question, answer in rows if question.id in placed}
         if asked:
-            metrics = figures(list(asked), list(asked.values()))
-            found.append({"model": model, "context": context, "metrics": metrics})
+            metrics = figures(list(asked), list(asked.values())) | {"over_majority": over_majority(asked)}
+            given = Counter(label for label in asked.values() if label)
+            found.append({"model": model, "context": context, "metrics": metrics, "given": dict(sorted(given.items()))})
     every = sorted(placed)
     return {
         "labels": labels,

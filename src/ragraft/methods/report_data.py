@@ -14,7 +14,12 @@ from ragraft.methods.exam_facts import known_warnings, making_sentence
 from ragraft.methods.judging import SUPPORTED
 from ragraft.methods.report_examples import choose_abstentions, choose_examples, example_data, pair_answers
 from ragraft.methods.report_forgetting import forgetting_data, forgetting_warning
-from ragraft.methods.report_significance import guardrail_warnings, significance_sentence, too_small_warning
+from ragraft.methods.report_significance import (
+    guardrail_warnings,
+    majority_warning,
+    significance_sentence,
+    too_small_warning,
+)
 from ragraft.methods.report_text import (
     VERDICTS,
     headline_sentence,
@@ -197,6 +202,7 @@ def _warnings(sources: Sources) -> list[str]:
         ONE_SEED,
         None if "base-fewshot" in models else NO_FEWSHOT,
         forgetting_warning(sources.forgetting),
+        majority_warning(sources.card.get("labels") or {}, CONTEXT),
         too_small_warning(_difference(sources.card, "f1", better_base(sources.card, CONTEXT))),
         *guardrail_warnings(sources.card, sources.forgetting),
     ]

@@ -1,4 +1,7 @@
-"""What tests say beside intervals: p-values, what an exam can show, guardrails. Knows the scorecard's differences."""
+"""What tests say beside intervals: p-values, what an exam can show, guardrails, the commonest label.
+
+Knows the scorecard's differences and labels.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,24 @@ def too_small_warning(difference: Figure | None) -> str | None:
     return (
         "an exam like this one finds a true difference in four of five cases only from "
         f"{points(difference['detectable'])} points up; a smaller one needs more questions"
+    )
+
+
+def majority_warning(labels: Mapping[str, Any], context: str) -> str | None:
+    """What always giving the commonest label would score, where the tuned model isn't clearly better than that."""
+    for row in labels.get("conditions", ()):
+        if (row["model"], row["context"]) == ("tuned", context):
+            over, given = row["metrics"]["over_majority"], row["given"]
+            break
+    else:
+        return None
+    if bounded(over) and over["low"] > 0:
+        return None
+    majority, accuracy = labels["majority"]["label"], labels["majority"]["metrics"]["accuracy"]
+    commonest, times = max(given.items(), key=lambda item: item[1], default=("none of the labels", over["n"]))
+    return (
+        f"always answering “{majority}” is right on {points(accuracy['value'])} of 100; the tuned model, which answers "
+        f"“{commonest}” to {times} of {over['n']} such questions, differs from that by {interval(over, signed=True)}"
     )
 
 

@@ -365,7 +365,7 @@ TABLE: tuple[Stage, ...] = (
             grading_identity(at.config, at.backends),
         ],
         run=_evaluate,
-        version=9,
+        version=10,
     ),
     Stage(
         name="report",

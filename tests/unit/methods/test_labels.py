@@ -53,6 +53,9 @@ def test_label_figures() -> None:
     assert (row["model"], row["context"]) == ("base", "none")
     assert row["metrics"]["accuracy"]["value"] == 2 / 4
     assert row["metrics"]["macro_f1"]["value"] == pytest.approx((2 / 3 + 2 / 4) / 2)
+    assert row["given"] == {"no": 2, "yes": 1}
+    over = row["metrics"]["over_majority"]
+    assert (over["value"], over["n"], over["clusters"]) == (2 / 4 - 3 / 4, 4, 4)
     majority = found["majority"]
     assert majority["label"] == "yes"
     assert majority["metrics"]["accuracy"]["value"] == 3 / 4

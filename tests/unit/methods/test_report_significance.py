@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from ragraft.methods.report_significance import guardrail_warnings, significance_sentence, too_small_warning
+from ragraft.methods.report_significance import (
+    guardrail_warnings,
+    majority_warning,
+    significance_sentence,
+    too_small_warning,
+)
 
 
 def difference(value: float, low: float | None, high: float | None, **more: Any) -> dict[str, Any]:
@@ -56,3 +61,24 @@ def test_formats_kept_are_guarded_too() -> None:
     assert told.startswith(
         "the share of format instructions kept may have fallen by more than 2.0 points of 100: -10.0"
     )
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.01, False), (0.0, True), (-0.18, True), (None, True)])
+def test_a_model_no_better_than_the_commonest_label_is_told_of(low: Any, told: bool) -> None:
+    tuned = {"over_majority": difference(-0.05, low, 0.08)}
+    labels = {
+        "majority": {"label": "yes", "metrics": {"accuracy": difference(0.5, 0.4, 0.6)}},
+        "conditions": [
+            {"model": "tuned", "context": "none", "metrics": {}, "given": {}},
+            {"model": "tuned", "context": "retrieved", "metrics": tuned, "given": {"no": 81, "yes": 9}},
+        ],
+    }
+    warning = majority_warning(labels, "retrieved")
+    assert (warning is not None) is told
+    if low == -0.18:
+        assert warning == (
+            "always answering “yes” is right on 50.0 of 100; the tuned model, which answers “no” to 81 of 90 such "
+            "questions, differs from that by -5.0 [-18.0, 8.0]"
+        )
+    assert majority_warning(labels, "oracle") is None
+    assert majority_warning({}, "retrieved") is None

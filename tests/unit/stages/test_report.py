@@ -370,9 +370,17 @@ def test_labels_have_their_own_table(tmp_path: Path) -> None:
         "labels": ["maybe", "no", "yes"],
         "n_questions": 9,
         "majority": {"label": "yes", "metrics": measured},
-        "conditions": [{"model": "tuned", "context": "retrieved", "metrics": measured}],
+        "conditions": [
+            {
+                "model": "tuned",
+                "context": "retrieved",
+                "metrics": {**measured, "over_majority": figure(0.0)},
+                "given": {"no": 5, "yes": 4},
+            }
+        ],
     }
     page = read_page(sample.write(tmp_path))
+    assert "lways answering “yes” is right on 60.0 of 100" in page
     assert "Over the 9 questions answered by a label (maybe, no, yes)." in page
     assert "Always “yes”" in page
 
