@@ -138,7 +138,8 @@ class Turn:
     """A way that a completion may take after `opening`, and how likely it must be to be taken.
 
     Greedy decoding takes the way of the likeliest next token, though all others together may be far likelier. Here the
-    first token of `way` is taken if its probability is above `above`, and the likeliest other one else.
+    first token of `way` is taken if its probability is above `above`; else the likeliest other one, and not the same in
+    capitals.
     """
 
     opening: str

@@ -21,7 +21,7 @@ from ragraft.ports import Generator, Scorer
 from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling, to_json
 from ragraft.workspace import Folder, hash_json
 
-DECODING = 3
+DECODING = 4
 """Raised when the same model would answer the same prompts otherwise."""
 CHARACTERS = 4.4
 """In a token, about."""

@@ -9,7 +9,7 @@ import torch
 
 from ragraft.backends.generators.quoting import Quoting
 from ragraft.models.chat import ChatTokenizer
-from ragraft.records import Sampling
+from ragraft.records import Sampling, Turn
 
 # So many of the likeliest tokens are tried before a quotation goes on with its source's own words.
 TRIED = 64
@@ -38,6 +38,7 @@ class Chooser:
                 self._turn = None
             else:
                 self._opening, self._first = opening, whole[len(opening)]
+                self._barred = self._spellings(opening, self._turn)
 
     def __call__(
         self, logits: torch.Tensor, places: Sequence[int], written: Sequence[Written]
@@ -66,8 +67,18 @@ class Chooser:
         if self.turning[place] > self._turn.above:
             return self._first
         others = scores.clone()
-        others[self._first] = -torch.inf
+        others[self._barred] = -torch.inf
         return others.argmax()
+
+    def _spellings(self, opening: list[int], turn: Turn) -> list[int]:
+        """The way's first token, and those that spell it in other cases: " Not there" goes the same way."""
+        first = self._tokenizer.decode([self._first]).casefold()
+        found = [self._first]
+        for way in (turn.way.title(), turn.way.upper(), turn.way.lower()):
+            whole = self._ids(turn.opening + way)
+            if whole[: len(opening)] == opening and self._tokenizer.decode([whole[len(opening)]]).casefold() == first:
+                found.append(whole[len(opening)])
+        return found
 
     def _quoted(self, likeliest: int, scores: torch.Tensor, before: list[int], quoting: Quoting) -> int:
         """The likeliest token that the sources allow."""

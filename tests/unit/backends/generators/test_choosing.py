@@ -10,7 +10,7 @@ from ragraft.backends.generators.choosing import Chooser
 from ragraft.models.chat import ChatTokenizer
 from ragraft.records import Sampling, Turn
 
-NOT, FIVE, SIX, END = 2, 3, 4, 9
+NOT, FIVE, CAPITAL, END = 2, 3, 4, 9
 OPENING = [0, 1]
 LOGITS = torch.log(torch.tensor([[0.05, 0.05, 0.4, 0.3, 0.2]]))
 
@@ -19,10 +19,18 @@ class Pieces:
     """A tokenizer of a few known texts."""
 
     def __init__(self, joined: bool = False) -> None:
-        self._ids = {"Answer:": OPENING, "Answer: not there": [*OPENING, NOT, FIVE] if not joined else [0, 7, FIVE]}
+        self._ids = {
+            "Answer:": OPENING,
+            "Answer: not there": [*OPENING, NOT, FIVE] if not joined else [0, 7, FIVE],
+            "Answer: Not There": [*OPENING, CAPITAL, FIVE],
+            "Answer: NOT THERE": [*OPENING, FIVE, END],
+        }
 
     def target_ids(self, text: str) -> list[int]:
         return [*self._ids[text], END]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return {NOT: " not", CAPITAL: " Not", FIVE: " N"}[ids[0]]
 
 
 def chooser(above: float, *, temperature: float = 0.0, joined: bool = False) -> Chooser:
@@ -43,6 +51,12 @@ def chosen(choose: Chooser, before: Sequence[Sequence[tuple[int, float]]], logit
 @pytest.mark.parametrize(("above", "token"), [(0.5, FIVE), (0.41, FIVE), (0.39, NOT), (0.1, NOT)])
 def test_the_way_competes_with_all_others_together(above: float, token: int) -> None:
     assert chosen(chooser(above), got(*OPENING)) == [token]
+
+
+def test_what_is_not_taken_is_not_taken_with_a_capital_either() -> None:
+    logits = torch.log(torch.tensor([[0.05, 0.05, 0.4, 0.2, 0.3]]))
+    assert chosen(chooser(0.5), got(*OPENING), logits) == [FIVE]
+    assert chosen(chooser(0.3), got(*OPENING), logits) == [NOT]
 
 
 def test_a_way_that_is_not_the_likeliest_is_taken_above_its_mark() -> None:
