@@ -364,20 +364,13 @@ def test_parts_that_the_exam_never_wrote_are_empty(tmp_path: Path) -> None:
 
 
 def test_labels_have_their_own_table(tmp_path: Path) -> None:
-    sample = make_sample()
-    measured = {"accuracy": figure(0.6), "macro_f1": figure(0.5)}
+    sample, measured = make_sample(), {"accuracy": figure(0.6), "macro_f1": figure(0.5)}
+    tuned = {"model": "tuned", "context": "retrieved", "metrics": {**measured, "over_majority": figure(0.0)}}
     sample.card["labels"] = {
         "labels": ["maybe", "no", "yes"],
         "n_questions": 9,
         "majority": {"label": "yes", "metrics": measured},
-        "conditions": [
-            {
-                "model": "tuned",
-                "context": "retrieved",
-                "metrics": {**measured, "over_majority": figure(0.0)},
-                "given": {"no": 5, "yes": 4},
-            }
-        ],
+        "conditions": [{**tuned, "given": {"no": 5, "yes": 4}}],
     }
     page = read_page(sample.write(tmp_path))
     assert "lways answering “yes” is right on 60.0 of 100" in page
