@@ -136,6 +136,19 @@ def bring(fakes: Fakes) -> Bring:
 
 
 @pytest.fixture
+def brief_exam(make_site: Callable[..., Site]) -> Site:
+    """A site whose exam has three of its questions, each file of questions being of one side."""
+    site = make_site()
+    rows = (site.folder / "questions.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (site.folder / "exam.jsonl").write_text("".join(rows[:3]), encoding="utf-8")
+    (site.folder / "lessons.jsonl").write_text("".join(rows[3:]), encoding="utf-8")
+    data = json.loads(site.file.read_text("utf-8"))
+    data["questions"] = {"lessons": "lessons.jsonl", "exam": "exam.jsonl"}
+    site.file.write_text(json.dumps(data), encoding="utf-8")
+    return site
+
+
+@pytest.fixture
 def ragraft_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ragraft:
     """The command line in this process: exit code, output, errors."""
     monkeypatch.setenv("COLUMNS", "200")

@@ -375,17 +375,8 @@ def test_export_refuses_a_folder_that_holds_something(
     )
 
 
-def test_an_exam_of_three_questions_runs_and_claims_nothing(
-    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes
-) -> None:
-    site = make_site()
-    rows = (site.folder / "questions.jsonl").read_text("utf-8").splitlines(keepends=True)
-    (site.folder / "exam.jsonl").write_text("".join(rows[:3]), encoding="utf-8")
-    (site.folder / "lessons.jsonl").write_text("".join(rows[3:]), encoding="utf-8")
-    data = json.loads(site.file.read_text("utf-8"))
-    data["questions"] = {"lessons": "lessons.jsonl", "exam": "exam.jsonl"}
-    site.file.write_text(json.dumps(data), encoding="utf-8")
-    found = ragraft_("run", site.file)
+def test_an_exam_of_three_questions_runs_and_claims_nothing(ragraft_: Ragraft, brief_exam: Site, fakes: Fakes) -> None:
+    found = ragraft_("run", brief_exam.file)
     assert found.code == 0
     said = " ".join(found.out.split())
     assert "No verdict (an exam of 3 questions in 1 cluster can show nothing; have at least 5 clusters)" in said

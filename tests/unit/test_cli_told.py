@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -38,15 +37,8 @@ def test_a_command_names_the_yaml_where_it_is_not_the_one_here(tmp_path: Path, m
     assert command("questions", Path("a.yaml"), "--review") == "ragraft questions a.yaml --review"
 
 
-def test_what_the_exam_warns_of_is_said_before_anything_is_trained(ragraft_: Ragraft, make_site: MakeSite) -> None:
-    site = make_site()
-    rows = (site.folder / "questions.jsonl").read_text("utf-8").splitlines(keepends=True)
-    (site.folder / "exam.jsonl").write_text("".join(rows[:3]), encoding="utf-8")
-    (site.folder / "lessons.jsonl").write_text("".join(rows[3:]), encoding="utf-8")
-    settings = json.loads(site.file.read_text("utf-8"))
-    settings["questions"] = {"lessons": "lessons.jsonl", "exam": "exam.jsonl"}
-    site.file.write_text(json.dumps(settings), encoding="utf-8")
-    out = ragraft_("examine", site.file)[1]
+def test_what_the_exam_warns_of_is_said_before_anything_is_trained(ragraft_: Ragraft, brief_exam: Site) -> None:
+    out = ragraft_("examine", brief_exam.file)[1]
     assert "\n            note: the exam has 3 questions in 1 cluster: its intervals will be wide" in out
 
 

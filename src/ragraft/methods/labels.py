@@ -42,8 +42,7 @@ def label_scores(
 
     def figures(asked: Sequence[str], predicted: Sequence[str | None]) -> dict[str, Any]:
         truth, clusters = [golds[one] for one in asked], [placed[one].cluster for one in asked]
-        right = [float(gold == label) for gold, label in zip(truth, predicted, strict=True)]
-        accuracy = mean_interval(right, clusters, share=True, resamples=resamples, seed=seed)
+        accuracy = mean_interval(_right(truth, predicted), clusters, share=True, resamples=resamples, seed=seed)
         macro = statistic_interval(
             lambda weights: macro_f1(truth, predicted, labels, weights=weights),
             clusters,
@@ -54,9 +53,8 @@ def label_scores(
         return {"accuracy": to_json(accuracy), "macro_f1": to_json(macro)}
 
     def over_majority(asked: Mapping[str, str | None]) -> dict[str, Any]:
-        right = [float(golds[one] == label) for one, label in asked.items()]
-        always = [float(golds[one] == majority) for one in asked]
-        clusters = [placed[one].cluster for one in asked]
+        truth, clusters = [golds[one] for one in asked], [placed[one].cluster for one in asked]
+        right, always = _right(truth, list(asked.values())), _right(truth, [majority] * len(truth))
         return to_json(paired_difference(right, always, clusters, resamples=resamples, seed=seed))
 
     found = []
@@ -87,6 +85,10 @@ def macro_f1(truth: Sequence[str], predicted: Sequence[str | None], labels: Sequ
         total = weights @ (is_gold.astype(float) + is_given)
         scores.append(2 * float(weights @ (is_gold & is_given)) / float(total) if total > 0 else 0.0)
     return sum(scores) / len(scores)
+
+
+def _right(truth: Sequence[str], predicted: Sequence[str | None]) -> list[float]:
+    return [float(gold == label) for gold, label in zip(truth, predicted, strict=True)]
 
 
 def _predicted(question: ExamQuestion, answer: Answer) -> str | None:

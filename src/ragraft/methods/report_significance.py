@@ -43,12 +43,11 @@ def too_small_warning(difference: Figure | None) -> str | None:
 
 def majority_warning(labels: Mapping[str, Any], context: str) -> str | None:
     """What always giving the commonest label would score, where the tuned model isn't clearly better than that."""
-    for row in labels.get("conditions", ()):
-        if (row["model"], row["context"]) == ("tuned", context):
-            over, given = row["metrics"]["over_majority"], row["given"]
-            break
-    else:
+    asked = {(row["model"], row["context"]): row for row in labels.get("conditions", ())}
+    tuned = asked.get(("tuned", context))
+    if tuned is None:
         return None
+    over, given = tuned["metrics"]["over_majority"], tuned["given"]
     if bounded(over) and over["low"] > 0:
         return None
     majority, accuracy = labels["majority"]["label"], labels["majority"]["metrics"]["accuracy"]
