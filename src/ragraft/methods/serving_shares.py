@@ -16,7 +16,7 @@ from statistics import quantiles
 from typing import Any
 
 from ragraft.methods.grade import normalised, token_f1
-from ragraft.methods.stats import FEWEST, mean_interval
+from ragraft.methods.stats import FEWEST, scored_mean
 from ragraft.records import Interval, to_json
 
 Row = Mapping[str, Any]
@@ -120,9 +120,7 @@ def _share(name: str, rows: Sequence[Row], log: _Log) -> Interval | None:
 
 
 def _mean(values: Sequence[float | None], rows: Sequence[Row], *, share: bool) -> Interval | None:
-    if all(value is None for value in values):
-        return None
-    return mean_interval(values, _clusters(rows), share=share)
+    return scored_mean(values, _clusters(rows), share=share)
 
 
 def _clusters(rows: Sequence[Row]) -> list[str]:

@@ -92,6 +92,20 @@ def mean_interval(
     return Interval(centre, low, high, n=len(rows), unscored=len(values) - len(rows), clusters=len(sums))
 
 
+def scored_mean(
+    values: Sequence[float | None],
+    clusters: Sequence[str],
+    *,
+    share: bool = False,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval | None:
+    """As `mean_interval`; None where no row is scored."""
+    if all(value is None for value in values):
+        return None
+    return mean_interval(values, clusters, share=share, resamples=resamples, seed=seed)
+
+
 def paired_difference(
     a: Sequence[float | None],
     b: Sequence[float | None],

@@ -20,7 +20,7 @@ from ragraft.methods.oracle import Places
 from ragraft.methods.outside import distinct, place
 from ragraft.methods.pattern_data import languages, load_patterns
 from ragraft.methods.same_question import Wording
-from ragraft.methods.stats import mean_interval
+from ragraft.methods.stats import scored_mean
 from ragraft.methods.upkeep.bounds import is_above
 from ragraft.methods.upkeep.currency import Fact, currency, score
 from ragraft.methods.upkeep.facts import (
@@ -274,7 +274,6 @@ def _found(facts: Sequence[Fact], answers: Sequence[Answer], *, resamples: int, 
     by_id = {fact.id: fact for fact in facts if fact.state in ("changed", "added")}
     rows = [row for row in answers if (row.model, row.context) == ("tuned", "retrieved") and row.question_id in by_id]
     values = [score(by_id[row.question_id], row)["shown"] for row in rows]
-    if all(value is None for value in values):
-        return None
     clusters = [by_id[row.question_id].question.cluster for row in rows]
-    return to_json(mean_interval(values, clusters, share=True, resamples=resamples, seed=seed))
+    found = scored_mean(values, clusters, share=True, resamples=resamples, seed=seed)
+    return None if found is None else to_json(found)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ragraft.methods.calls import same_call
 from ragraft.methods.grade import label_of, label_set, measure_of, normalised
-from ragraft.methods.stats import mean_interval, paired_difference
+from ragraft.methods.stats import paired_difference, scored_mean
 from ragraft.records import Answer, ExamQuestion, Interval, to_json
 
 State = Literal["unchanged", "changed", "added", "removed"]
@@ -184,9 +184,8 @@ Scores = Mapping[str, Mapping[str, float | None]]
 def _mean(
     values: Sequence[float | None], clusters: Sequence[str], *, resamples: int, seed: int
 ) -> dict[str, Any] | None:
-    if all(value is None for value in values):
-        return None
-    return to_json(mean_interval(values, clusters, share=True, resamples=resamples, seed=seed))
+    found = scored_mean(values, clusters, share=True, resamples=resamples, seed=seed)
+    return None if found is None else to_json(found)
 
 
 def _difference(
