@@ -165,11 +165,9 @@ class _Sides:
         self._unanswerable += sum(not one.question.answerable for one in asked)
         # Before the limit, so that others take their room; and after it, since it takes whole clusters.
         few = self._capped(asked, beside=len(beside))
-        most, seed = getattr(self._settings, limit), self._settings.seed
-        if limit == "max_questions" and most is not None and self._settings.limit_by == "question":
-            kept, over = spread_questions(few, most, seed=seed)
-        else:
-            kept, over = limit_questions(few, most, seed=seed)
+        spread = limit == "max_questions" and self._settings.limit_by == "question"
+        choose = spread_questions if spread else limit_questions
+        kept, over = choose(few, getattr(self._settings, limit), seed=self._settings.seed)
         self._leave_out(over, f"over synthesize.{limit}")
         return [*self._capped(kept, beside=len(beside), teachable=self._materials.teachable), *beside]
 
