@@ -112,6 +112,8 @@ class _Guard:
     """How it would be measured."""
     unless: str = ""
     """When it need not be asked at all."""
+    more: str = "ask more questions"
+    """What would rule a smaller fall out."""
 
 
 def pass_gate(exam: Exam, gate: Gate) -> list[Check]:
@@ -131,7 +133,9 @@ def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
         yield _Guard("score without documents", figure, gate.closed_book, "closed_book", measure, ALONE)
     if gate.formats is not None:
         figure = exam.forgetting["formats"]["difference"] if exam.forgetting else None
-        yield _Guard("format instructions kept", figure, gate.formats, "formats", "leave evaluate.forgetting at true")
+        measure, more = "leave evaluate.forgetting at true", "train otherwise (train.method: hybrid)"
+        # Their number is given: no user can ask more of them.
+        yield _Guard("format instructions kept", figure, gate.formats, "formats", measure, more=more)
     if gate.abstention is not None and any(not one.question.answerable for one in _asked(exam)):
         figure = exam.paired("abstention_recall", rival)
         yield _Guard("abstentions where nothing answers", figure, gate.abstention, "abstention", examine)
@@ -195,7 +199,7 @@ def _guard(guard: _Guard) -> Check:
     if figure["high"] < -margin:
         then = "it has fallen: train otherwise (train.method: hybrid)"
     else:
-        then = f"a fall is not ruled out: ask more questions, or raise {setting}"
+        then = f"a fall is not ruled out: {guard.more}, or raise {setting}"
     return Check(
         guard.name, figure, wants, False, then + (f"; or {setting}=null {guard.unless}" if guard.unless else "")
     )

@@ -94,6 +94,12 @@ def test_a_guardrail_must_rule_a_loss_out(closed: dict[str, Any] | None, passed:
     assert check.then.startswith(then)
 
 
+def test_nobody_is_told_to_ask_more_of_the_format_instructions() -> None:
+    check = pass_gate(exam(figure(0.2, 0.1, 0.3), figure(0, 0, 0), figure(0.0, -0.06, 0.06)), OPEN)[2]
+    wanted = "a fall is not ruled out: train otherwise (train.method: hybrid), or raise promote.formats"
+    assert (check.passed, check.then) == (False, wanted)
+
+
 def test_what_is_null_is_not_asked() -> None:
     gate = replace(OPEN, closed_book=None, formats=None, abstention=None)
     assert [check.name for check in pass_gate(exam(figure(0.2, 0.1, 0.3), None, None), gate)] == ["score"]

@@ -156,12 +156,28 @@ for row in get_dataset(template, model, data, training, stage="sft", **module)["
 @pytest.mark.slow
 @pytest.mark.parametrize(("peer", "kind"), [("trl", "prompt-completion"), ("llamafactory", "llama-factory")])
 def test_the_peer_itself_learns_the_same_tokens(made: Session, tmp_path: Path, peer: str, kind: str) -> None:
-    python = Path(platformdirs.user_cache_dir("ragraft")) / "benchmarks" / peer / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"no environment of {peer}; python -m benchmarks.training makes it")
+    python = _python_of(peer)
     folder = export(made, kind, tmp_path / "out").folder
     script = {"trl": TRL, "llamafactory": FACTORY}[peer]
     assert _read_by(python, script, folder, str(made.backends.model_facts()["path"])) == ours(made)
+
+
+@pytest.mark.slow
+def test_trl_trains_on_chats(made: Session, tmp_path: Path) -> None:
+    python = _python_of("trl")
+    folder = export(made, "chat", tmp_path / "out").folder
+    script = TRL.replace("max_length=None", "max_length=None, max_steps=1") + "trainer.train()\n"
+    # Chats say nothing of where learning begins: TRL learns every token of them.
+    wanted = [[*read, *learned] for read, learned in ours(made)]
+    found = _read_by(python, script, folder, str(made.backends.model_facts()["path"]))
+    assert [learned[: len(ids)] for (_, learned), ids in zip(found, wanted, strict=True)] == wanted
+
+
+def _python_of(peer: str) -> Path:
+    python = Path(platformdirs.user_cache_dir("ragraft")) / "benchmarks" / peer / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"no environment of {peer}; python -m benchmarks.training makes it")
+    return python
 
 
 def _read_by(python: Path, script: str, folder: Path, model: str) -> Sequence[Learned]:
