@@ -142,7 +142,7 @@ class Foresight:
         return f"{base} {tunings}" if stage == "train" else f"{base} {evaluate.generator}"
 
     def _key(self, stage: str) -> str:
-        return f"{stage} {self._identity(stage)} {self._machine['device']}"
+        return f"{stage} {self._identity(stage)} {self._machine['device']}, {self._machine['threads']} threads"
 
     def _measured(self, stage: str) -> Measured:
         return self._rates.get(self._key(stage)) or Measured(self._guess(stage))

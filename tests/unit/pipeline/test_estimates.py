@@ -72,6 +72,21 @@ def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring:
     assert halved.seconds == pytest.approx(50.0, rel=0.05)
 
 
+def test_what_other_threads_took_tells_nothing(
+    make_site: MakeSite, bring: Bring, private_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site()
+    bring(site)
+    forget(private_cache)
+    found = foresight(site)
+    found.learn(plan(found, "train"), _with_card(found.at.made["train"], 100.0), 100.0)
+    assert not plan(foresight(site), "train").expected.guessed
+    facts = found.at.backends.machine_facts()
+    other = foresight(site)
+    monkeypatch.setattr(other.at.backends, "machine_facts", lambda: {**facts, "threads": facts["threads"] + 1})
+    assert plan(other, "train").expected.guessed
+
+
 def forget(cache: Path) -> None:
     """A busy machine can take so long for a tiny stage that a rate is learned from it."""
     (cache / RATES).unlink(missing_ok=True)
