@@ -13,7 +13,9 @@ from ragraft.methods.significance import non_inferior
 from ragraft.records import Interval
 
 MARGIN = 0.02
-"""A loss of two points of 100 is what a guardrail must rule out."""
+"""A loss of two points of 100 is what a guardrail must rule out; …"""
+FORMATS_MARGIN = 0.10
+"""… and of ten, where 48 instructions are asked: two lost and two gained leave eight open."""
 LEAST_P = 0.001
 
 
@@ -61,24 +63,24 @@ def majority_warning(labels: Mapping[str, Any], context: str) -> str | None:
 def guardrail_warnings(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -> list[str]:
     """What tuning must not harm and may have harmed: a loss of more than the margin is not ruled out."""
     found = []
-    for name, figure in _guarded(card, forgetting):
-        held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), MARGIN)
+    for name, figure, margin in _guarded(card, forgetting):
+        held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
         if held is False:
-            surely = bounded(figure) and figure["high"] < -MARGIN
+            surely = bounded(figure) and figure["high"] < -margin
             found.append(
-                f"{name} {'has' if surely else 'may have'} fallen by more than {points(MARGIN)} points of 100: "
+                f"{name} {'has' if surely else 'may have'} fallen by more than {points(margin)} points of 100: "
                 f"{interval(figure, signed=True)}"
             )
     return found
 
 
-def _guarded(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """What is guarded, with the tuned model's difference from the base."""
+def _guarded(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -> Iterator[tuple[str, Figure, float]]:
+    """What is guarded, with the tuned model's difference from the base, and the loss to rule out."""
     for row in card["differences"]:
         if (row["metric"], row["context"], row["a"], row["b"]) == ("f1", "none", "tuned", "base"):
-            yield "the score without documents", row
+            yield "the score without documents", row, MARGIN
     if forgetting:
-        yield "the share of format instructions kept", forgetting["formats"]["difference"]
+        yield "the share of format instructions kept", forgetting["formats"]["difference"], FORMATS_MARGIN
 
 
 def _p(value: float) -> str:
