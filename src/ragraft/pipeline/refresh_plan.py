@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragraft.errors import ConfigError, WorkspaceError
-from ragraft.methods.estimate import Estimate
+from ragraft.methods.estimate import Estimate, duration, rounded
 from ragraft.methods.report_table import Table
 from ragraft.methods.report_text import plural
 from ragraft.methods.upkeep.changes import compare_documents
@@ -114,7 +114,7 @@ def _table(data: Mapping[str, Any], costs: Mapping[str, Estimate], renewal: Rene
             + (f", and on made ones ({', '.join(made)})" if made else ""),
         ),
         *((stage, str(found)) for stage, found in costs.items()),
-        ("in all", f"about {data['expected']['seconds'] / 60:.1f} min, {data['expected']['tokens']:,} tokens"),
+        ("in all", f"about {duration(data['expected']['seconds'])}, {rounded(data['expected']['tokens']):,} tokens"),
     ]
     if data["expected"]["money"] is not None:
         rows.append(("money", f"{data['expected']['money']:g} (watch.tuning and watch.churn)"))
