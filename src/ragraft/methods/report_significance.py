@@ -15,7 +15,7 @@ from ragraft.records import Interval
 MARGIN = 0.02
 """A loss of two points of 100 is what a guardrail must rule out; …"""
 FORMATS_MARGIN = 0.10
-"""… and of ten, where 48 instructions are asked: two lost and two gained leave eight open."""
+"""… and of ten, where 144 instructions are asked: twelve lost and twelve gained leave seven open."""
 LEAST_P = 0.001
 
 

@@ -365,7 +365,7 @@ TABLE: tuple[Stage, ...] = (
             grading_identity(at.config, at.backends),
         ],
         run=_evaluate,
-        version=10,
+        version=11,
     ),
     Stage(
         name="report",

@@ -94,10 +94,10 @@ def test_the_divergence_is_that_of_the_chances() -> None:
 def test_answers_are_drawn_at_the_temperature_of_the_model_itself() -> None:
     base, tuned = Letters(BASE), Letters(BASE)
     measure_forgetting(model(base), model(tuned), resamples=100, seed=3)
-    assert [(one.temperature, one.seed) for one in base.asked] == [(0.0, 0), (1.0, 3), (0.0, 0)]
-    assert [one.temperature for one in tuned.asked] == [0.0]
-    assert number_of_answers(base_is_kept=True) == 48
-    assert number_of_answers(base_is_kept=False) == 2 * 40 + 48 + 48
+    assert [(one.temperature, one.seed) for one in base.asked] == [(0.0, 0), (1.0, 3), *[(0.0, 0)] * 3]
+    assert [one.temperature for one in tuned.asked] == [0.0] * 3
+    assert number_of_answers(base_is_kept=True) == 144
+    assert number_of_answers(base_is_kept=False) == 2 * 40 + 144 + 144
 
 
 def test_formats_are_compared_instruction_by_instruction() -> None:
@@ -107,7 +107,7 @@ def test_formats_are_compared_instruction_by_instruction() -> None:
     assert "format-capitals-01" in found["gained"]
     assert "format-capitals-03" in found["lost"]
     shares = {row["id"]: (row["base_kept"], row["tuned_kept"]) for row in rows if "base_kept" in row}
-    assert found["base"]["value"] == sum(base for base, _ in shares.values()) / 48
+    assert found["base"]["value"] == sum(base for base, _ in shares.values()) / 144
     assert found["difference"]["value"] == pytest.approx(found["tuned"]["value"] - found["base"]["value"])
     assert 0 <= found["tuned"]["low"] <= found["tuned"]["value"] <= found["tuned"]["high"] <= 1
 

@@ -13,7 +13,7 @@ from ragraft.records import Message, Prompt
 
 def test_there_are_enough_of_each_use_and_kind() -> None:
     uses = Counter(seed.use for seed in load_seeds())
-    assert uses == {"replay": 95, "documents": 16, "probe": 40, "format": 48}
+    assert uses == {"replay": 95, "documents": 16, "probe": 40, "format": 144}
     replay, probe = (Counter(seed.kind for seed in seeds_for(use)) for use in ("replay", "probe"))
     assert len(replay) >= 12
     assert set(probe) <= set(replay)
