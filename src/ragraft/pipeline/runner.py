@@ -28,6 +28,8 @@ SYNCED = "sync"
 CONFIG = "config.json"
 FACTS = "facts.json"
 """Where a stage keeps what it warns of."""
+AFTERWARDS = ("report.", "promote.", "serve.", "sync.", "watch.", "refresh.")
+"""Settings of what is done with finished results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +254,11 @@ def changed_keys(session: Session) -> list[str]:
 
 
 def changes_told(session: Session) -> str:
-    """The changed keys in brackets, as a sentence goes on after `other settings`; empty where there are none."""
-    changed = changed_keys(session)
+    """The changed keys in brackets, as a sentence goes on after `other settings`; empty where there are none.
+
+    Without those that decide no result.
+    """
+    changed = [one for one in changed_keys(session) if not one.startswith(AFTERWARDS)]
     return f" ({'; '.join(changed)})" if changed else ""
 
 

@@ -197,7 +197,8 @@ def test_lessons_of_other_methods_are_not_exported(made: Session, tmp_path: Path
 
 
 def test_lessons_made_under_other_settings_say_so(made: Session, tmp_path: Path) -> None:
-    other = open_session(made.run.path.parents[1] / "ragraft.yaml", ["synthesize.seed=7"])
+    file = made.run.path.parents[1] / "ragraft.yaml"
+    other = open_session(file, ["synthesize.seed=7", "serve.port=0", "promote.formats=0.05"])
     told = "made under other settings (synthesize.seed: 0 → 7); ragraft run makes what is there now anew"
     assert export(other, "chat", tmp_path / "out").notes[-1] == told
     assert told not in export(made, "chat", tmp_path / "same").notes
