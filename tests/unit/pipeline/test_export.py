@@ -15,6 +15,7 @@ import yaml
 
 from ragraft.errors import WorkspaceError
 from ragraft.models.chat import ChatTokenizer, load_tokenizer
+from ragraft.models.gguf_tokenizer import shipped_template
 from ragraft.pipeline import Session, export, open_session
 from ragraft.training.trees import read_rows
 
@@ -166,10 +167,11 @@ def test_the_peer_itself_learns_the_same_tokens(made: Session, tmp_path: Path, p
 def test_trl_trains_on_chats(made: Session, tmp_path: Path) -> None:
     python = _python_of("trl")
     folder = export(made, "chat", tmp_path / "out").folder
-    script = TRL.replace("max_length=None", "max_length=None, max_steps=1") + "trainer.train()\n"
-    # Chats say nothing of where learning begins: TRL learns every token of them.
-    wanted = [[*read, *learned] for read, learned in ours(made)]
-    found = _read_by(python, script, folder, str(made.backends.model_facts()["path"]))
+    (folder / "template.jinja").write_text(shipped_template(tokenizer(made)), encoding="utf-8")
+    script = TRL.replace("max_length=None", 'max_length=None, max_steps=1, chat_template_path="template.jinja"')
+    # Chats say nothing of where learning begins: TRL learns every token of them, and ends them as the template does.
+    wanted = [[*read, *learned[:-1]] for read, learned in ours(made)]
+    found = _read_by(python, script + "trainer.train()\n", folder, str(made.backends.model_facts()["path"]))
     assert [learned[: len(ids)] for (_, learned), ids in zip(found, wanted, strict=True)] == wanted
 
 
