@@ -20,8 +20,8 @@ class PromoteConfig(Section):
     """Most that the score without documents may have fallen, against the base; null asks nothing: who always retrieves
     never answers so, and RAFT teaches to abstain there."""
     formats: Margin | None = 0.10
-    """Most that the share of general format instructions kept may have fallen; null asks nothing. Of
-    the 144, twelve lost and twelve gained leave 7 points open: a narrower margin refuses models that forgot nothing."""
+    """Most that the share of general format instructions kept may have fallen; null asks nothing. Of the
+    144, twelve lost and twelve gained leave 7 points open: a narrower margin refuses models that forgot nothing."""
     abstention: Margin | None = 0.05
     """Most that abstentions on unanswerable questions may have fallen, where the exam has any; null asks nothing."""
     over_refusal: Margin | None = None

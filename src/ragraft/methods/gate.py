@@ -12,8 +12,8 @@ from typing import Any
 from ragraft.methods.report_table import Table
 from ragraft.methods.report_text import Figure, bounded, interval, phrase, points, too_small
 from ragraft.methods.scorecard import better_base, paired
-from ragraft.methods.significance import non_inferior
-from ragraft.records import Answer, ExamQuestion, Interval
+from ragraft.methods.significance import fall
+from ragraft.records import Answer, ExamQuestion
 
 CONTEXT = "retrieved"
 """What the system does in use."""
@@ -21,6 +21,7 @@ TUNED, BASE, SERVICE = "tuned", "base", "in service"
 UNCHANGED = "score where nothing changed, against the model in service"
 CHANGED = "score where something changed, against it"
 BESIDE = "compare it with the model that is in service now: ragraft refresh"
+OTHERWISE = "train otherwise (train.method: hybrid)"
 ALONE = "where answers are to come from documents alone"
 NAMES = {"f1": "score", "em": "exact match", "f1_evidence_shown": "score where shown", "f1_all": "score, all questions"}
 
@@ -133,9 +134,9 @@ def _guards(exam: Exam, gate: Gate, rival: str | None) -> Iterator[_Guard]:
         yield _Guard("score without documents", figure, gate.closed_book, "closed_book", measure, ALONE)
     if gate.formats is not None:
         figure = exam.forgetting["formats"]["difference"] if exam.forgetting else None
-        measure, more = "leave evaluate.forgetting at true", "train otherwise (train.method: hybrid)"
+        measure = "leave evaluate.forgetting at true"
         # Their number is given: no user can ask more of them.
-        yield _Guard("format instructions kept", figure, gate.formats, "formats", measure, more=more)
+        yield _Guard("format instructions kept", figure, gate.formats, "formats", measure, more=OTHERWISE)
     if gate.abstention is not None and any(not one.question.answerable for one in _asked(exam)):
         figure = exam.paired("abstention_recall", rival)
         yield _Guard("abstentions where nothing answers", figure, gate.abstention, "abstention", examine)
@@ -193,11 +194,11 @@ def _guard(guard: _Guard) -> Check:
     if too_small(figure):
         then = f"{figure['clusters']} clusters of questions rule nothing out: ask more, or set {setting}=null"
         return Check(guard.name, figure, wants, False, then)
-    held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
-    if held:
+    said = fall(figure, margin)
+    if said == "ruled out":
         return Check(guard.name, figure, wants, True)
-    if figure["high"] < -margin:
-        then = "it has fallen: train otherwise (train.method: hybrid)"
+    if said == "seen":
+        then = f"it has fallen: {OTHERWISE}"
     else:
         then = f"a fall is not ruled out: {guard.more}, or raise {setting}"
     return Check(

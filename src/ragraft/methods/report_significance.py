@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ragraft.methods.report_text import Figure, bounded, interval, outcome, points
-from ragraft.methods.significance import non_inferior
-from ragraft.records import Interval
+from ragraft.methods.significance import fall
 
 MARGIN = 0.02
 """A loss of two points of 100 is what a guardrail must rule out; …"""
@@ -64,11 +63,10 @@ def guardrail_warnings(card: Mapping[str, Any], forgetting: Mapping[str, Any]) -
     """What tuning must not harm and may have harmed: a loss of more than the margin is not ruled out."""
     found = []
     for name, figure, margin in _guarded(card, forgetting):
-        held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
-        if held is False:
-            surely = bounded(figure) and figure["high"] < -margin
+        said = fall(figure, margin)
+        if said in ("open", "seen"):
             found.append(
-                f"{name} {'has' if surely else 'may have'} fallen by more than {points(margin)} points of 100: "
+                f"{name} {'has' if said == 'seen' else 'may have'} fallen by more than {points(margin)} points of 100: "
                 f"{interval(figure, signed=True)}"
             )
     return found

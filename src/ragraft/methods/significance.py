@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from ragraft.methods.stats import paired_spread
 from ragraft.records import Interval
@@ -71,6 +72,14 @@ def holm(values: Mapping[str, float]) -> dict[str, float]:
 def non_inferior(difference: Interval, margin: float) -> bool | None:
     """Whether a loss of more than `margin` is ruled out by the 95 % interval; None where there is none."""
     return None if difference.low is None else difference.low > -margin
+
+
+def fall(figure: Mapping[str, Any], margin: float) -> Literal["ruled out", "open", "seen"] | None:
+    """What a difference, as the scorecard keeps it, says of a loss of more than `margin`; None without an interval."""
+    held = non_inferior(Interval(figure["value"], figure["low"], figure["high"], n=figure["n"]), margin)
+    if held is None:
+        return None
+    return "ruled out" if held else "seen" if figure["high"] < -margin else "open"
 
 
 def detectable(a: Sequence[float | None], b: Sequence[float | None], clusters: Sequence[str]) -> float | None:
