@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from ragraft.pipeline.estimates import Foresight
 from ragraft.pipeline.events import Event, Tell
 from ragraft.pipeline.table import ROWS, TABLE, Stage
 from ragraft.pipeline.wiring import At
-from ragraft.workspace import Folder, Manifest, Run, hash_json, read_since
+from ragraft.workspace import Folder, Manifest, Run, clocked, hash_json, read_since
 
 SYNCED = "sync"
 """In an index's history: what made this version current was `ragraft sync`."""
@@ -183,9 +182,9 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, planned: _Planned) -> F
     folder, resumed = run.begin(stage.place, planned.fingerprint)
     expected = str(plan.expected) if plan else ""
     tell(Event(stage.name, "resumed" if resumed else "begun", folder=folder.path, expected=expected))
-    began = time.monotonic()
-    stage.run(at, folder)
-    seconds = round(time.monotonic() - began, 2)
+    with clocked(folder) as clock:
+        stage.run(at, folder)
+    seconds = round(clock.seconds(), 2)
     summary = folder.read_json("summary.json")
     manifest = Manifest(
         stage=stage.name,

@@ -32,6 +32,7 @@ from ragraft.workspace.folder import Folder, Manifest, hash_file, hash_json, wri
 from ragraft.workspace.registry import Registry
 from ragraft.workspace.run import Run, Stood
 from ragraft.workspace.since import Since, read_since, write_since
+from ragraft.workspace.sittings import clocked
 from ragraft.workspace.traffic import TrafficLog, count_traffic, read_back, read_traffic
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Stood",
     "Succession",
     "TrafficLog",
+    "clocked",
     "count_traffic",
     "hash_file",
     "hash_json",

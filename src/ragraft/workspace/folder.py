@@ -29,6 +29,7 @@ class Manifest:
     """Fingerprint of each artifact that went in."""
     created: str
     seconds: float
+    """Of work, in all sittings."""
     software: dict[str, str]
     summary: dict[str, Any] = field(default_factory=dict)
     estimate: dict[str, Any] | None = None

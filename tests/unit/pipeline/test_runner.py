@@ -269,11 +269,14 @@ def test_failed_training_goes_on_in_its_folder(make_site: MakeSite, bring: Bring
     work = site.run / "60-checkpoint" / "01-raft"
     job = (work / "job.json").read_bytes()
     (work / "steps").mkdir()
+    started = work.parent / "started.json"
+    started.write_text(json.dumps(json.loads(started.read_text("utf-8")) | {"seconds": 600.0}), encoding="utf-8")
     fakes.launcher.returncode = 0
     told: list[Event] = []
     run_table(open_session(site.file), told.append)
     states = [(event.stage, event.state) for event in told]
     assert ("train", "resumed") in states
+    assert next(event.seconds for event in told if (event.stage, event.state) == ("train", "done")) >= 600
     assert ("evaluate", "begun") in states
     assert (work / "job.json").read_bytes() == job
     assert (work / "steps").is_dir()
