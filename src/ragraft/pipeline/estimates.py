@@ -305,11 +305,9 @@ class Foresight:
         if "examine" in self.at.made:
             return len(Exam(self.at.made["examine"]).questions(side))
         files, shares = self.at.config.questions, self.at.config.examine.shares
-        if files is None:
-            return 0
         if isinstance(files, QuestionFiles):
             return _lines(files.exam) if side == "exam" else _lines(files.lessons) if files.lessons else 0
-        return round(_lines(files) * float(getattr(shares, side)))
+        return round(_lines(files) * float(getattr(shares, side))) if files else 0
 
     def lessons(self) -> int:
         """Questions of the train side that lessons ask."""
@@ -323,9 +321,10 @@ class Foresight:
         config = self.at.config
         settings = config.synthesize
         if "synthesize" in self.at.made:
-            # An epoch reads one copy, and what a group's lessons share is read once.
+            # An epoch reads one copy, and what a group's lessons share once, unless rows are asked for.
             counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
-            return [float(one["tokens to compute"]) / one["copies"] for one in counts]
+            read = ["tokens to compute" if step.share else "tokens" for step in config.train.chain().values()]
+            return [float(one[key]) / one["copies"] for one, key in zip(counts, read, strict=True)]
         lessons = self.lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         whole = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN

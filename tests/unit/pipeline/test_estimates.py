@@ -52,8 +52,11 @@ def test_sizes_are_foretold_within_a_factor_of_two(make_site: MakeSite, bring: B
     }
     for stage, tokens in real.items():
         assert tokens / 4 <= before[stage] <= tokens * 4
-    lessons = after.at.made["synthesize"].read_json("01-raft/counts.json")["tokens to compute"]
+    counts = after.at.made["synthesize"].read_json("01-raft/counts.json")
+    lessons = counts["tokens to compute"]
     assert plan(after, "train").work.tokens == lessons, "once lessons are there they are counted; epochs share copies"
+    rows = foresight(site, "train.share=false")
+    assert plan(rows, "train").work.tokens == counts["tokens"] > lessons, "rows share nothing"
 
 
 def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
