@@ -5,7 +5,7 @@ The terminal, the page and later the web show this record and compute nothing of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -198,6 +198,7 @@ def _warnings(sources: Sources) -> list[str]:
     known = sources.exam_facts.get("known_documents")
     own = [
         known_sentence(known),
+        *_not_asked(sources.card),
         *measure_notes(sources.card.get("measures", {})),
         ONE_SEED,
         None if "base-fewshot" in models else NO_FEWSHOT,
@@ -210,6 +211,18 @@ def _warnings(sources: Sources) -> list[str]:
     said = known_warnings(known) if known else []
     exam = [warning for warning in sources.exam_facts.get("warnings", ()) if warning not in said]
     return [warning for warning in (*own, *exam, *unscored) if warning]
+
+
+def _not_asked(card: Mapping[str, Any]) -> Iterator[str]:
+    """What of the exam no answer tells of."""
+    found: Mapping[str, int] = card.get("budget", {})
+    if left := found.get("questions left out"):
+        asked = card["n_questions"]
+        yield f"{left} of {plural(asked + left, 'exam question')} were not asked: evaluate.max_questions is {asked}"
+    if dropped := found.get("passages dropped to fit"):
+        yield f"in all prompts together {plural(dropped, 'passage')} did not fit (prompt.max_tokens)"
+    if long := found.get("questions whose oracle passages do not fit"):
+        yield f"oracle passages of {plural(long, 'question')} did not fit (prompt.max_tokens)"
 
 
 def _cells(conditions: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> list[dict[str, Any]]:
