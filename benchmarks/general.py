@@ -146,9 +146,7 @@ def _rows(files: Mapping[str, Sequence[Item]], found: Mapping[str, Mapping[str, 
                 value = mean_interval(scores[name][metric], ids, share=metric in SHARES)
                 yield row_of(value, data=name, model=model, metric=metric)
             for model in others:
-                change = paired_difference(
-                    found[model][name][metric], found[base][name][metric], ids, share=metric in SHARES
-                )
+                change = paired_difference(found[model][name][metric], found[base][name][metric], ids)
                 yield row_of(change, data=name, model=f"{model} - {base}", metric=metric)
 
 

@@ -95,7 +95,7 @@ def _mean(values: Floats, exam: Exam) -> Interval:
 
 
 def _difference(a: Floats, b: Floats, exam: Exam) -> Interval:
-    return paired_difference(a.tolist(), b.tolist(), exam.clusters, share=True, resamples=RESAMPLES)
+    return paired_difference(a.tolist(), b.tolist(), exam.clusters, resamples=RESAMPLES)
 
 
 def outcomes() -> list[Outcome]:

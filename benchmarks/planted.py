@@ -201,11 +201,11 @@ def rows_of(
                 values = [getattr(row, metric) for row in rows]
                 yield row_of(mean_interval(values, clusters, share=True), kind=kind, model=model, metric=metric)
             clean, planted = [row.clean for row in rows], [row.planted for row in rows]
-            yield row_of(paired_difference(clean, planted, clusters, share=True), kind=kind, model=model, metric="lost")
+            yield row_of(paired_difference(clean, planted, clusters), kind=kind, model=model, metric="lost")
         base, tuned = (both.get(model, []) for model in MODELS)
         if base and len(base) == len(tuned):  # the same prompts fit: one tokenizer
             change = paired_difference(
-                [row.obeyed for row in tuned], [row.obeyed for row in base], [row.cluster for row in base], share=True
+                [row.obeyed for row in tuned], [row.obeyed for row in base], [row.cluster for row in base]
             )
             yield row_of(change, kind=kind, model="tuned - base", metric="obeyed")
 

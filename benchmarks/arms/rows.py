@@ -198,7 +198,6 @@ def difference_of(a: Arm, b: Arm, metric: str) -> Interval | None:
         [first[name] for name in names],
         [second[name] for name in names],
         [clusters[name] for name in names],
-        share=METRICS[metric].share,
         resamples=RESAMPLES,
         seed=SEED,
     )

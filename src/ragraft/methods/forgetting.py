@@ -160,7 +160,7 @@ def _formats(
     return {
         "base": to_json(mean_interval(base, names, share=True, resamples=resamples, seed=seed)),
         "tuned": to_json(mean_interval(tuned, names, share=True, resamples=resamples, seed=seed)),
-        "difference": to_json(paired_difference(tuned, base, names, share=True, resamples=resamples, seed=seed)),
+        "difference": to_json(paired_difference(tuned, base, names, resamples=resamples, seed=seed)),
         "lost": [one.id for one, before, after in zip(formats, base, tuned, strict=True) if before > after],
         "gained": [one.id for one, before, after in zip(formats, base, tuned, strict=True) if after > before],
     }

@@ -55,7 +55,7 @@ def label_scores(
     def over_majority(asked: Mapping[str, str | None]) -> dict[str, Any]:
         truth, clusters = [golds[one] for one in asked], [placed[one].cluster for one in asked]
         right, always = _right(truth, list(asked.values())), _right(truth, [majority] * len(truth))
-        return to_json(paired_difference(right, always, clusters, share=True, resamples=resamples, seed=seed))
+        return to_json(paired_difference(right, always, clusters, resamples=resamples, seed=seed))
 
     found = []
     for (model, context), rows in conditions.items():

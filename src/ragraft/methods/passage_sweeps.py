@@ -163,11 +163,7 @@ def sweep_figures(
             for model, row in contrasts.items()
         ]
         found["differences"] = [
-            {
-                "a": a,
-                "b": b,
-                **to_json(paired_difference(contrasts[a], contrasts[b], clusters, share=False, **sampling)),
-            }
+            {"a": a, "b": b, **to_json(paired_difference(contrasts[a], contrasts[b], clusters, **sampling))}
             for a, b in pairs
             if a in contrasts and b in contrasts
         ]

@@ -100,10 +100,8 @@ class _Resampling:
     def statistic(self, statistic: Callable[[Floats], float], clusters: Sequence[str]) -> Interval:
         return statistic_interval(statistic, clusters, share=True, resamples=self.resamples, seed=self.seed)
 
-    def difference(
-        self, a: Sequence[float | None], b: Sequence[float | None], clusters: Sequence[str], share: bool
-    ) -> Interval:
-        return paired_difference(a, b, clusters, share=share, resamples=self.resamples, seed=self.seed)
+    def difference(self, a: Sequence[float | None], b: Sequence[float | None], clusters: Sequence[str]) -> Interval:
+        return paired_difference(a, b, clusters, resamples=self.resamples, seed=self.seed)
 
 
 def _score(name: str) -> Callable[[Row], float | None]:
@@ -319,7 +317,7 @@ def _difference(
     clusters = [either[one].question.cluster for one in asked]
     exact = all({x, y} <= {0.0, 1.0} for x, y in both)
     return {
-        **to_json(sampling.difference(a, b, clusters, metric.share)),
+        **to_json(sampling.difference(a, b, clusters)),
         "p": difference_p(a, b, clusters),
         "detectable": detectable(a, b, clusters),
         **({"mcnemar": to_json(mcnemar(a, b))} if exact else {}),

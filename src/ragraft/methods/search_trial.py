@@ -178,7 +178,7 @@ def settings_told(
         shows = [None if one is None else float(one) for one in known]
         if all(one is None for one in shows):
             continue
-        change = paired_difference(shows, used, clusters, share=True, resamples=resamples, seed=seed)
+        change = paired_difference(shows, used, clusters, resamples=resamples, seed=seed)
         share = mean_interval(shows, clusters, share=True, resamples=resamples, seed=seed)
         rows.append(
             {

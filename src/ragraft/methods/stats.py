@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -111,26 +111,17 @@ def paired_difference(
     b: Sequence[float | None],
     clusters: Sequence[str],
     *,
-    share: bool = False,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
     """The mean of a - b over the rows where both are scored; the others are counted as unscored.
 
-    With `share` both lie within 0..1. Where all differences are then alike, as those of two models that did equally
-    well on every question, the interval is not a point: it allows for as many other clusters as Wilson's form does
-    where a share is 0. Raises ValueError as `mean_interval` does.
+    Raises ValueError as `mean_interval` does.
     """
     differences = [
         None if first is None or second is None else first - second for first, second in zip(a, b, strict=True)
     ]
-    found = mean_interval(differences, clusters, resamples=resamples, seed=seed)
-    if not share or found.low is None or len({one for one in differences if one is not None}) > 1:
-        return found
-    scored = [cluster for cluster, one in zip(clusters, differences, strict=True) if one is not None]
-    others = mean_interval([0.0] * len(scored), scored, share=True).high or 0.0
-    centre = found.value
-    return replace(found, low=centre - others * (1 + centre), high=centre + others * (1 - centre))
+    return mean_interval(differences, clusters, resamples=resamples, seed=seed)
 
 
 def paired_spread(

@@ -151,7 +151,7 @@ def test_where_both_models_abstain_on_two_questions_nothing_is_ruled_out() -> No
     few = asked({"base": 1.0, "tuned": 1.0}, answerable=False, number=2)
     check = pass_gate(exam(figure(0.2, 0.1, 0.3), figure(0, 0, 0), figure(0, 0, 0), **few), OPEN)[-1]
     assert check.figure is not None
-    assert (check.figure["low"], check.figure["high"]) == pytest.approx((-0.99, 0.99), abs=0.01)
+    assert (check.figure["low"], check.figure["high"]) == (0.0, 0.0)
     assert not check.passed
     assert check.then == "2 clusters of questions rule nothing out: ask more, or set promote.abstention=null"
 
@@ -178,13 +178,12 @@ def answered(model: str, scores: dict[str, float]) -> list[Answer]:
 
 
 def beside(tuned: float, service: float, *, changed: float = 0.0, unchanged: int = 20) -> Exam:
-    """An exam on `unchanged` questions and five others, with about these scores; `changed` is tuned's on the others."""
+    """An exam on `unchanged` questions and five others, with these scores; `changed` is tuned's on the others."""
     names = [f"q{row}" for row in range(unchanged + 5)]
     others = set(names[unchanged:])
-    wobble = {name: (-1) ** row / 1000 for row, name in enumerate(names)}
     return replace(
         GOOD,
-        answers=answered("tuned", {name: changed if name in others else tuned + wobble[name] for name in names}),
+        answers=answered("tuned", {name: changed if name in others else tuned for name in names}),
         service=answered("in service", dict.fromkeys(names, service)),
         unchanged=frozenset(names) - others,
         questions=[ExamQuestion(Question(name, "?", ("a",)), "exam", name) for name in names],

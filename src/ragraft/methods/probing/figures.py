@@ -81,4 +81,4 @@ def _difference(
     first, second = [a.get(one) for one in asked], [b.get(one) for one in asked]
     if not any(x is not None and y is not None for x, y in zip(first, second, strict=True)):
         return None
-    return to_json(paired_difference(first, second, [clusters[one] for one in asked], share=True, **sampling))
+    return to_json(paired_difference(first, second, [clusters[one] for one in asked], **sampling))

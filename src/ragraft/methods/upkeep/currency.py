@@ -194,7 +194,7 @@ def _difference(
     a, b = ([cell[fact.id][metric] for fact in asked] for cell in both)
     if all(x is None or y is None for x, y in zip(a, b, strict=True)):
         return None
-    found: Interval = paired_difference(a, b, _clusters(asked), share=True, resamples=resamples, seed=seed)
+    found: Interval = paired_difference(a, b, _clusters(asked), resamples=resamples, seed=seed)
     return to_json(found)
 
 
