@@ -129,6 +129,20 @@ def test_the_exams_own_sentence_on_known_documents_is_not_repeated() -> None:
     ]
 
 
+def test_what_was_not_asked_and_what_did_not_fit_is_told() -> None:
+    budget = {
+        "questions left out": 40,
+        "passages dropped to fit": 1,
+        "questions whose oracle passages do not fit": 3,
+    }
+    made = build_report(Sources({**EMPTY, "n_questions": 56, "budget": budget}, [], []), examples=2)
+    assert made["warnings"][:3] == [
+        "40 of 96 exam questions were not asked: evaluate.max_questions is 56",
+        "in all prompts together 1 passage did not fit (prompt.max_tokens)",
+        "oracle passages of 3 questions did not fit (prompt.max_tokens)",
+    ]
+
+
 def test_no_known_documents_no_sentence() -> None:
     made = build_report(Sources(EMPTY, [], [], {"known_documents": {"exam_questions": 0, "of": 2}}), examples=2)
     assert not any("known documents" in warning for warning in made["warnings"])
