@@ -34,8 +34,7 @@ LESSONS = "synthesize"
 TARGET_TOKENS = 40
 """Learned tokens of a lesson, about."""
 DEFAULT_WIDTH = 384
-# Below this a measurement tells of opening files, not of the work.
-SHORTEST = 1.0
+SHORTEST = 1.0  # below this a measurement tells of opening files, not of the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +176,7 @@ class Foresight:
 
     def _preference_work(self, trained: int) -> Work:
         """A lesson a question is answered, and read with both answers, which needs a third more for the reference."""
-        config = self.at.config
-        train = config.train
+        config, train = self.at.config, self.at.config.train
         lessons = min(self.lessons(), train.dpo.max_pairs)
         passages = 1 + sum(config.synthesize.distractors) / 2
         tokens = arithmetic.lesson_tokens(lessons, passages=passages, chunk_tokens=config.index.chunk_tokens)
@@ -344,7 +342,10 @@ class Foresight:
         ]
 
     def really_indexed(self, work: Work, folder: Folder, seconds: float) -> Really:
-        return Really(seconds, seconds, int(folder.read_json("summary.json")["tokens"]))
+        pace, tokens = self._measured("index").pace, int(folder.read_json("summary.json")["tokens"])
+        # Opening the model takes most of a small one's time, and would pass for its pace.
+        spent = seconds - pace.start if work.effort / pace.rate > pace.start else 0.0
+        return Really(spent, spent, tokens)
 
     def really_trained(self, work: Work, folder: Folder, seconds: float) -> Really:
         if TAKEN in folder.read_json("summary.json"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ragraft.methods.estimate import answers_in
+from ragraft.methods.estimate import Work, answers_in
 from ragraft.methods.own_answers import ANSWER_TOKENS
 from ragraft.methods.seeds import seeds_for
 from ragraft.pipeline import ROWS, open_session
@@ -64,15 +65,26 @@ def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring:
     bring(site)
     forget(private_cache)
     found = foresight(site)
-    for stage, seconds in (("index", 40.0), ("train", 100.0)):
-        first = plan(found, stage)
-        found.learn(first, _with_card(found.at.made[stage], seconds), seconds)
-        again = plan(foresight(site), stage).expected
-        assert not again.guessed
-        assert again.seconds == pytest.approx(seconds, rel=0.01)
+    found.learn(plan(found, "train"), _with_card(found.at.made["train"], 100.0), 100.0)
+    again = plan(foresight(site), "train").expected
+    assert not again.guessed
+    assert again.seconds == pytest.approx(100.0, rel=0.01)
     assert (private_cache / RATES).exists()
     halved = plan(foresight(site, "train.epochs=1"), "train").expected
     assert halved.seconds == pytest.approx(50.0, rel=0.05)
+
+
+def test_an_index_of_a_few_words_teaches_no_pace(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
+    site = make_site()
+    bring(site)
+    forget(private_cache)
+    found = foresight(site)
+    small = plan(found, "index")
+    found.learn(small, found.at.made["index"], 40.0)
+    assert plan(foresight(site), "index").expected.guessed, "nearly all of it was opening the embedder"
+    large = replace(small, work=Work(10_000_000))
+    found.learn(large, found.at.made["index"], 1005.0)
+    assert plan(foresight(site), "index").expected.seconds == pytest.approx(5.0 + small.work.tokens / 10_000, rel=0.01)
 
 
 def test_what_other_threads_took_tells_nothing(
