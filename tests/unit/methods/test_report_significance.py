@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ragraft.config.promote import PromoteConfig
 from ragraft.methods.report_significance import (
+    FORMATS_MARGIN,
     guardrail_warnings,
     majority_warning,
     significance_sentence,
@@ -28,6 +30,11 @@ def test_p_values_and_discordant_questions_in_a_sentence() -> None:
     )
     assert significance_sentence(None, exact) is None
     assert significance_sentence(difference(0.1, None, None, p=None), exact) is None
+
+
+def test_report_and_gate_ask_the_same_of_formats() -> None:
+    # Methods know no settings, so that the number stands in two places.
+    assert PromoteConfig().formats == FORMATS_MARGIN
 
 
 def test_an_exam_that_shows_nothing_says_what_it_could_have_shown() -> None:
