@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 WRITTEN = 15.0
 """A written token takes as long as this many read ones, in a batch on a processor: one pass a token, little shared."""
+CHECKED = 1 / 2
+"""What a token costs that is read and not learned: a pass forward without the one back, through frozen weights."""
 NEWEST = 0.5
 """Weight of the newest measurement; older ones fade, since machines and their load change."""
 BYTES_PER_TOKEN = 4.4
@@ -36,11 +38,13 @@ class Work:
     """Tokens generated."""
     disk: int = 0
     """Bytes at the most."""
+    checked: int = 0
+    """Tokens that training reads without learning from them: the validation lessons', all passes."""
 
     @property
     def effort(self) -> float:
-        """The work in read tokens."""
-        return self.tokens + WRITTEN * self.written
+        """The work in read tokens; of training, in learned ones."""
+        return self.tokens + CHECKED * self.checked + WRITTEN * self.written
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,14 @@ def lesson_tokens(lessons: int, *, passages: float, chunk_tokens: int) -> int:
     return round(lessons * (FRAME_TOKENS + passages * FILLED * chunk_tokens))
 
 
-def train_work(tokens: float, *, epochs: float, trained: int, kept: int) -> Work:
-    """To learn lessons of `tokens` in so many passes; `trained` parameters change, `kept` ones are written."""
+def train_work(tokens: float, *, epochs: float, trained: int, kept: int, held: float = 0) -> Work:
+    """To learn lessons of `tokens` in so many passes; `trained` parameters change, `kept` ones are written.
+
+    `held`: tokens of the validation lessons, which are read before the first pass and after each.
+    """
     points = RESUME_POINTS * WITH_MOMENTS * trained
-    return Work(round(tokens * epochs), disk=FLOAT * (kept + points))
+    passes = 1 + math.ceil(epochs)
+    return Work(round(tokens * epochs), disk=FLOAT * (kept + points), checked=round(held * passes))
 
 
 def evaluate_work(answers: int, *, shown: float, chunk_tokens: int, answer_tokens: int, shots: int) -> Work:

@@ -40,7 +40,7 @@ def _tuning(at: At, runs: Path, chain: Sequence[MethodName]) -> Cost:
     parameters = at.backends.model_size().parameters
     flops = sum(
         training_flops(parameters, tokens * step.epochs, whole=step.settled_tuning(parameters) == "full")
-        for step, tokens in foresight.lesson_steps()
+        for step, tokens in foresight.workload.lesson_steps()
     )
     return Cost(plan.expected.seconds / 60, plan.work.tokens, flops)
 

@@ -195,7 +195,7 @@ def _make(stage: Stage, at: At, run: Run, tell: Tell, *, planned: _Planned) -> F
         seconds=seconds,
         software={"ragraft": version("ragraft"), "python": platform.python_version()},
         summary=summary,
-        estimate=plan.record(foresight.asked if stage.name == "evaluate" else "") if plan else None,
+        estimate=plan.record(foresight.workload.asked if stage.name == "evaluate" else "") if plan else None,
     )
     run.finish(stage.place, folder, manifest, current=planned.current)
     if plan and not resumed:

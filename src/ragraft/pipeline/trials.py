@@ -21,6 +21,7 @@ from ragraft.pipeline.costing import TUNINGS, chained, index_cost
 from ragraft.pipeline.estimates import Foresight
 from ragraft.pipeline.events import Event, unheard
 from ragraft.pipeline.wiring import At, finder
+from ragraft.pipeline.workload import Workload
 from ragraft.ports import Generator
 from ragraft.workspace import Checkpoint, Exam, Folder, Run, hash_json, write_since
 
@@ -63,7 +64,7 @@ def small_runs(at: At, runs: Path) -> SmallRuns | None:
     """The runs of a learning curve; None where none is wished for."""
     if not at.config.diagnose.curve:
         return None
-    whole = Foresight(at, runs).lessons()
+    whole = Workload(at, runs).lessons()
     return SmallRuns(whole, sizes_of(at.config.diagnose.curve, whole), _Classroom(at, runs, whole).tuned)
 
 

@@ -248,6 +248,7 @@ def _counts(train: Lot, validation: Lot, rejected: Sequence[Rejected], builder: 
         **{f"oracle at place {place}": n for place, n in sorted(places.items())},
         "tokens": sum(_tokens(made.lesson, builder) for made in lessons),
         "tokens to compute": _computed([made.lesson for made in lessons], builder),
+        "validation tokens to compute": _computed([made.lesson for made in validation.made], builder),
         "copies": len({made.lesson.copy for made in lessons}),
         **train.facts,
         **({"validation reasonings": found} if (found := validation.facts.get("reasonings")) else {}),

@@ -53,7 +53,9 @@ def test_the_work_of_the_stages() -> None:
     assert index.disk == 3 * 440_000 + 2 * 4 * 384 * 834
     assert arithmetic.lesson_tokens(10, passages=2, chunk_tokens=160) == 10 * (190 + 2 * 120)
     train = arithmetic.train_work(5000, epochs=1.5, trained=100, kept=100)
-    assert (train.tokens, train.disk) == (7500, 4 * (100 + 600))
+    assert (train.tokens, train.disk, train.effort) == (7500, 4 * (100 + 600), 7500)
+    checked = arithmetic.train_work(5000, epochs=1.5, trained=100, kept=100, held=300)
+    assert (checked.tokens, checked.effort) == (7500, 7500 + 3 * 150), "before the first pass, after it, at the end"
     evaluate = arithmetic.evaluate_work(90, shown=2, chunk_tokens=160, answer_tokens=96, shots=500)
     assert evaluate.tokens == 90 * (190 + 240) + 500
     assert arithmetic.answers_in(evaluate, 96) == 90

@@ -67,7 +67,7 @@ def test_everything_that_reads_a_run_knows_its_chain(
 def test_the_estimate_counts_every_method(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
     site = make_site()
     both, sft, rag = (
-        Foresight(open_session(site.file, [f"train.method={method}"]).at(), site.run.parent).train_work()
+        Foresight(open_session(site.file, [f"train.method={method}"]).at(), site.run.parent).workload.train_work()
         for method in ("[sft, rag-sft]", "sft", "rag-sft")
     )
     assert both.tokens == pytest.approx(sft.tokens + rag.tokens, abs=1)

@@ -56,6 +56,8 @@ def test_sizes_are_foretold_within_a_factor_of_two(make_site: MakeSite, bring: B
     counts = after.at.made["synthesize"].read_json("01-raft/counts.json")
     lessons = counts["tokens to compute"]
     assert plan(after, "train").work.tokens == lessons, "once lessons are there they are counted; epochs share copies"
+    held = plan(after, "train").work.checked
+    assert held == 3 * counts["validation tokens to compute"] > 0, "validation is read before, between and after"
     rows = foresight(site, "train.share=false")
     assert plan(rows, "train").work.tokens == counts["tokens"] > lessons, "rows share nothing"
 
