@@ -13,8 +13,9 @@ from ragraft.methods.estimate import Work, answers_in
 from ragraft.methods.own_answers import ANSWER_TOKENS
 from ragraft.methods.seeds import seeds_for
 from ragraft.pipeline import ROWS, open_session
-from ragraft.pipeline.estimates import LESSONS, LONG, Foresight, Plan
+from ragraft.pipeline.estimates import LONG, Foresight, Plan
 from ragraft.pipeline.rates import RATES
+from ragraft.pipeline.workload import LESSONS
 from ragraft.workspace import Folder
 
 if TYPE_CHECKING:
