@@ -13,7 +13,8 @@ from the newer edition; the questions are drawn from that half, changed facts as
 over products (eol) or parts of the reference (cortex_docs); differences are paired by question. Last stands how well
 `ragraft watch --ask` tells what became of facts from the documents alone.
 
-A stopped benchmark goes on with the same command: finished stages and answers are kept.
+A stopped benchmark goes on with the same command: finished stages and answers are kept. --no-refresh leaves the
+second training out: what the sync alone brings, in half of the time.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--questions", type=int, metavar="N", help=f"facts that are asked; {QUESTIONS}")
     add("--lessons", type=int, metavar="N", help=f"questions that are learned, each time; {LESSONS}")
     add("--quick", action="store_true", help=f"{QUICK_SET} alone, {QUICK_QUESTIONS} facts, {QUICK_LESSONS} lessons")
+    add("--no-refresh", dest="refresh", action="store_false", help="only what is before and after the sync")
     add("--json", type=Path, metavar="FILE", help="also keep the rows here, set by set")
     add("--seed", type=int, default=0, metavar="N", help="of what is drawn")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every run")
@@ -128,8 +130,9 @@ def measure(name: str, options: argparse.Namespace) -> Row:
         (State(TUNED, session, newer, "tuned"), facts),
     ):
         answers += place.ask(state, asked)
-    refreshed = place.refreshed()
-    answers += place.ask(State(REFRESHED, refreshed, refreshed.at(), "tuned"), facts)
+    refreshed = place.refreshed() if options.refresh else None
+    if refreshed:
+        answers += place.ask(State(REFRESHED, refreshed, refreshed.at(), "tuned"), facts)
     figures = currency(facts, answers, pairs=PAIRS)
     changed = [fact for fact in facts if fact.state == "changed"]
     return {
@@ -244,10 +247,12 @@ class Place:
         at.backends.close_models()
         return [answer_row(label, CONTEXT, one, reply) for (one, _), reply in zip(shown, replies, strict=True)]
 
-    def costs(self, session: Session, refreshed: Session, synced: float) -> dict[str, Any]:
+    def costs(self, session: Session, refreshed: Session | None, synced: float) -> dict[str, Any]:
         """Minutes and tokens: of exam, lessons and training, of sync, and of a thousand answers each."""
         found: dict[str, Any] = {"sync": {"minutes": round(synced / 60, 2)}}
         for name, one in (("tuned", session), ("refreshed", refreshed)):
+            if one is None:
+                continue
             made = one.at().made
             seconds = {stage: _seconds(made[stage]) for stage in ("examine", "synthesize", "train")}
             found[name] = {

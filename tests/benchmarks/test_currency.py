@@ -17,6 +17,7 @@ from tests.unit.conftest import FakeLauncher, FakeTrainer
 
 PRODUCTS = 40
 STATES = ("unchanged", "changed", "added", "removed")
+BEFORE_REFRESH = (currency.BASE_BEFORE, currency.TUNED_BEFORE, currency.BASE, currency.TUNED)
 
 
 def make_editions(folder: Path) -> Path:
@@ -125,11 +126,17 @@ def test_a_run_goes_through_all_states_and_on_where_it_stopped(
     settings = [f"model={tiny_llama}", "embedder=hashing", "index.store=memory", "evaluate.generator=echo"]
     command = ["--data", str(data), "--work", str(work), "--quick", "--json", str(target)]
     command += [word for setting in settings for word in ("--set", setting)]
+    assert currency.main([*command, "--no-refresh"]) == 0
+    capsys.readouterr()
+    (found,) = json.loads(target.read_text("utf-8"))["sets"]
+    assert len(fake_training.launched) == 1
+    assert {row["model"] for row in found["rows"]} == set(BEFORE_REFRESH)
+    assert "refreshed" not in found["costs"]
     assert currency.main(command) == 0
     out = capsys.readouterr().out
     (found,) = json.loads(target.read_text("utf-8"))["sets"]
     assert len(fake_training.launched) == 2
-    states = (currency.BASE_BEFORE, currency.TUNED_BEFORE, currency.BASE, currency.TUNED, currency.REFRESHED)
+    states = (*BEFORE_REFRESH, currency.REFRESHED)
     rows = {(row["state"], row["model"]): row for row in found["rows"]}
     assert set(rows) == {(state, model) for state in (*STATES, "all") for model in states}
     # The echo says the first document's first sentence: that of the older edition before the sync, of the newer after.
