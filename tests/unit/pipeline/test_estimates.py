@@ -73,8 +73,12 @@ def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring:
     assert not again.guessed
     assert again.seconds == pytest.approx(100.0, rel=0.01)
     assert (private_cache / RATES).exists()
-    halved = plan(foresight(site, "train.epochs=1"), "train").expected
-    assert halved.seconds == pytest.approx(50.0, rel=0.05)
+    whole, halved = plan(foresight(site), "train"), plan(foresight(site, "train.epochs=1"), "train")
+    assert halved.work.tokens == pytest.approx(whole.work.tokens / 2, abs=1)
+    assert halved.work.checked * 3 == whole.work.checked * 2, "before the first epoch, and after each"
+    share = halved.work.effort / whole.work.effort
+    assert 0.5 < share < 0.6
+    assert halved.expected.seconds == pytest.approx(100.0 * share, rel=0.01)
 
 
 def test_an_index_of_a_few_words_teaches_no_pace(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
