@@ -217,15 +217,19 @@ class Workload:
         questions += settings.max_made if settings.made else 0
         return min(questions, settings.max_questions or questions)
 
+    @cached_property
+    def _counts(self) -> list[dict[str, Any]]:
+        """What stands of each method's lessons, which are made."""
+        return [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
+
     def _lesson_tokens(self) -> list[float]:
         """Tokens that an epoch of each method computes; before the lessons are made, as if they shared nothing."""
         config = self.at.config
         settings = config.synthesize
         if "synthesize" in self.at.made:
             # An epoch reads one copy, and what a group's lessons share once, unless rows are asked for.
-            counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
             read = ["tokens to compute" if step.share else "tokens" for step in config.train.chain().values()]
-            return [float(one[key]) / one["copies"] for one, key in zip(counts, read, strict=True)]
+            return [float(one[key]) / one["copies"] for one, key in zip(self._counts, read, strict=True)]
         lessons = self.lessons()
         passages = {"sft": 0.0, "rag-sft": float(config.retrieve.k)}
         whole = self._corpus_bytes() / arithmetic.BYTES_PER_TOKEN
@@ -247,8 +251,7 @@ class Workload:
     def _validation_tokens(self) -> list[float]:
         """Tokens that a pass over each method's validation lessons computes; before they are made, as of the others."""
         if "synthesize" in self.at.made:
-            counts = [step.counts() for step in Lessons(self.at.made["synthesize"]).steps().values()]
-            return [float(one.get("validation tokens to compute", 0)) for one in counts]
+            return [float(one.get("validation tokens to compute", 0)) for one in self._counts]
         held = min(self._questions("validation"), self.at.config.synthesize.max_validation)
         share = held / max(self.lessons(), 1)
         return [

@@ -36,6 +36,16 @@ def plan(found: Foresight, stage: str) -> Plan:
     return made
 
 
+@pytest.fixture
+def finished(make_site: MakeSite, bring: Bring, private_cache: Path) -> Site:
+    """A run of which no pace was learnt."""
+    site = make_site()
+    bring(site)
+    # A busy machine can take so long for a tiny stage that a rate is learned from it.
+    (private_cache / RATES).unlink(missing_ok=True)
+    return site
+
+
 def test_only_long_stages_are_estimated(make_site: MakeSite) -> None:
     found = foresight(make_site())
     assert [stage for stage in ROWS if found.plan(stage)] == list(LONG)
@@ -63,17 +73,14 @@ def test_sizes_are_foretold_within_a_factor_of_two(make_site: MakeSite, bring: B
     assert plan(rows, "train").work.tokens == counts["tokens"] > lessons, "rows share nothing"
 
 
-def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
-    site = make_site()
-    bring(site)
-    forget(private_cache)
-    found = foresight(site)
+def test_what_a_stage_took_is_expected_the_next_time(finished: Site, private_cache: Path) -> None:
+    found = foresight(finished)
     found.learn(plan(found, "train"), _with_card(found.at.made["train"], 100.0), 100.0)
-    again = plan(foresight(site), "train").expected
+    again = plan(foresight(finished), "train").expected
     assert not again.guessed
     assert again.seconds == pytest.approx(100.0, rel=0.01)
     assert (private_cache / RATES).exists()
-    whole, halved = plan(foresight(site), "train"), plan(foresight(site, "train.epochs=1"), "train")
+    whole, halved = plan(foresight(finished), "train"), plan(foresight(finished, "train.epochs=1"), "train")
     assert halved.work.tokens == pytest.approx(whole.work.tokens / 2, abs=1)
     assert halved.work.checked * 3 == whole.work.checked * 2, "before the first epoch, and after each"
     share = halved.work.effort / whole.work.effort
@@ -81,37 +88,26 @@ def test_what_a_stage_took_is_expected_the_next_time(make_site: MakeSite, bring:
     assert halved.expected.seconds == pytest.approx(100.0 * share, rel=0.01)
 
 
-def test_an_index_of_a_few_words_teaches_no_pace(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
-    site = make_site()
-    bring(site)
-    forget(private_cache)
-    found = foresight(site)
+def test_an_index_of_a_few_words_teaches_no_pace(finished: Site) -> None:
+    found = foresight(finished)
     small = plan(found, "index")
     found.learn(small, found.at.made["index"], 40.0)
-    assert plan(foresight(site), "index").expected.guessed, "nearly all of it was opening the embedder"
+    assert plan(foresight(finished), "index").expected.guessed, "nearly all of it was opening the embedder"
     large = replace(small, work=Work(10_000_000))
     found.learn(large, found.at.made["index"], 1005.0)
-    assert plan(foresight(site), "index").expected.seconds == pytest.approx(5.0 + small.work.tokens / 10_000, rel=0.01)
+    assert plan(foresight(finished), "index").expected.seconds == pytest.approx(
+        5.0 + small.work.tokens / 10_000, rel=0.01
+    )
 
 
-def test_what_other_threads_took_tells_nothing(
-    make_site: MakeSite, bring: Bring, private_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site = make_site()
-    bring(site)
-    forget(private_cache)
-    found = foresight(site)
+def test_what_other_threads_took_tells_nothing(finished: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = foresight(finished)
     found.learn(plan(found, "train"), _with_card(found.at.made["train"], 100.0), 100.0)
-    assert not plan(foresight(site), "train").expected.guessed
+    assert not plan(foresight(finished), "train").expected.guessed
     facts = found.at.backends.machine_facts()
-    other = foresight(site)
+    other = foresight(finished)
     monkeypatch.setattr(other.at.backends, "machine_facts", lambda: {**facts, "threads": facts["threads"] + 1})
     assert plan(other, "train").expected.guessed
-
-
-def forget(cache: Path) -> None:
-    """A busy machine can take so long for a tiny stage that a rate is learned from it."""
-    (cache / RATES).unlink(missing_ok=True)
 
 
 def _with_card(folder: Folder, seconds: float) -> Folder:
@@ -122,24 +118,18 @@ def _with_card(folder: Folder, seconds: float) -> Folder:
     return folder
 
 
-def test_answering_is_measured_by_what_was_really_asked(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
-    site = make_site()
-    bring(site)
-    forget(private_cache)
-    found = foresight(site)
+def test_answering_is_measured_by_what_was_really_asked(finished: Site) -> None:
+    found = foresight(finished)
     whole = plan(found, "evaluate")
     found.at.backends.meter.answered, found.at.backends.meter.seconds, found.at.backends.meter.tokens = 43, 20.0, 9000
     found.learn(whole, found.at.made["evaluate"], 25.0)
-    again = plan(foresight(site), "evaluate").expected
+    again = plan(foresight(finished), "evaluate").expected
     answered = whole.work.written / 32
     assert again.seconds == pytest.approx(5.0 + 20.0 * answered / 43, rel=0.01)
 
 
-def test_nothing_is_learnt_from_answers_that_were_kept(make_site: MakeSite, bring: Bring, private_cache: Path) -> None:
-    site = make_site()
-    bring(site)
-    forget(private_cache)
-    found = foresight(site)
+def test_nothing_is_learnt_from_answers_that_were_kept(finished: Site, private_cache: Path) -> None:
+    found = foresight(finished)
     found.learn(plan(found, "evaluate"), found.at.made["evaluate"], 25.0)
     assert not (private_cache / RATES).exists()
 
