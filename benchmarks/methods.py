@@ -2,6 +2,7 @@
 
     python -m benchmarks.methods --data DIR                                  all sets and arms; many hours
     python -m benchmarks.methods --data DIR --only squad --arm raft hybrid   these
+    python -m benchmarks.methods --data DIR --kept benchmarks/results/methods --json benchmarks/results/methods.json
     python -m benchmarks.methods --data DIR --quick --json FILE              one set, two arms; at most five minutes
     python -m benchmarks.methods --data DIR --table                          of what is finished; runs nothing
 
@@ -9,9 +10,10 @@ DIR (or RAGRAFT_BENCHMARK_DATA) holds a folder a set, as the recipes name them. 
 work folder under the recipe of its set. The runs share documents, index, exam and the base's answers, and sft, rag-sft,
 raft and hybrid learn the same questions in the same optimizer steps; what dap learns, a bounded part of the corpus,
 comes on top and is told. Before the first cell stands what each is expected to take. A stopped benchmark goes on with
-the same command, over as many sittings as it needs: a finished cell is read, not run, and earlier sittings stay in the
-table and the file. Differences are paired by question, their intervals are over clusters of documents. Choose settings
-on the validation side (`ragraft sweep`): the exam asked here is for the final table.
+the same command, over as many sittings as it needs: a finished cell is read, not run. With `--kept DIR` a finished
+cell's scores, no text, are also kept there, so that another machine goes on where this one stopped; it asks the base
+nothing that stands there. Differences are paired by question, their intervals are over clusters of documents. Choose
+settings on the validation side (`ragraft sweep`): the exam asked here is for the final table.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arms.cells import ARMS, CHAINS, SEEDED, Cell, Done, Forecast, cells_of, forecast, read_done
+from benchmarks.arms.kept import base_kept, file_of, keep, read_kept
 from benchmarks.arms.rows import Row, pooled_rows, rows_of
 from benchmarks.arms.table import lines_of
 from benchmarks.ending import ended
@@ -35,7 +38,7 @@ from benchmarks.sets import names_of, recipes
 from ragraft.errors import ConfigError, RagraftError
 from ragraft.methods.estimate import duration
 from ragraft.models.sources import cache_folder
-from ragraft.pipeline import Event, run_table
+from ragraft.pipeline import Event, Session, run_table
 from ragraft.workspace import write_atomically
 
 SETS = ("covid_qa", "cuad", "cortex_docs_v1.21.1", "squad", "pubmedqa")
@@ -49,6 +52,7 @@ QUICK = (
     "evaluate.contexts=[retrieved]",
     "evaluate.forgetting=false",
 )
+TUNED_ALONE = ("evaluate.models=[tuned]",)
 DATA_VARIABLE = "RAGRAFT_BENCHMARK_DATA"
 PACKAGES = ("ragraft", "torch", "transformers", "peft")
 
@@ -61,7 +65,8 @@ def _main(options: argparse.Namespace) -> int:
     book = Book(options)
     failed: list[dict[str, str]] = []
     if not options.table:
-        cells = book.wanting(cells_of(_names(options), options.arm, seeds=options.seeds, quick=options.quick))
+        cells = cells_of(_names(options), options.arm, seeds=options.seeds, quick=options.quick)
+        cells = [cell for cell in cells if not book.has_elsewhere(cell)]
         for line in _plan_lines(_plan(cells, options)):
             print(line, flush=True)
         for cell in cells:
@@ -90,6 +95,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--quick", action="store_true", help=f"{QUICK_SET} alone, {' and '.join(QUICK_ARMS)}, few questions")
     add("--table", action="store_true", help="only print and write what is finished")
     add("--json", type=Path, metavar="FILE", help="also write the rows here, after every cell")
+    add("--kept", type=Path, metavar="DIR", help="also keep finished cells' scores here, and run none that it has")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every cell")
     options = parser.parse_args(arguments)
     if options.seeds < 1:
@@ -128,7 +134,7 @@ def _plan(cells: Sequence[Cell], options: argparse.Namespace) -> list[Forecast |
     found: list[Forecast | str] = []
     for cell in cells:
         try:
-            session = cell.open(data_folder(options.data), options.work, options.set)
+            session = _open(cell, options)
             found.append(forecast(cell, session, [one for one in found if isinstance(one, Forecast)]))
         except RagraftError as error:
             found.append(f"{cell.data}, {cell.label}: {error}")
@@ -149,6 +155,13 @@ def _told(one: Forecast) -> str:
     return f"{one.cell.data}, {one.cell.label}: {f'about {duration(one.seconds)}' if one.seconds else 'finished'}"
 
 
+def _open(cell: Cell, options: argparse.Namespace) -> Session:
+    """The cell's run; the base is not asked what another machine asked it."""
+    runs = options.work.resolve() / "runs"
+    asked = options.kept and base_kept(options.kept, cell, but=lambda one: read_done(runs, one) is not None)
+    return cell.open(data_folder(options.data), options.work, [*options.set, *(TUNED_ALONE if asked else ())])
+
+
 def _run(cell: Cell, options: argparse.Namespace) -> list[dict[str, str]]:
     """Bring a cell up to date; a failure is told and stops no other cell."""
 
@@ -157,7 +170,7 @@ def _run(cell: Cell, options: argparse.Namespace) -> list[dict[str, str]]:
         print(f"{cell.data}, {cell.label}: {event.stage} {event.state}{expected}", file=sys.stderr, flush=True)
 
     try:
-        session = cell.open(data_folder(options.data), options.work, options.set)
+        session = _open(cell, options)
         try:
             run_table(session, tell)
         finally:
@@ -180,73 +193,55 @@ class Found:
 
 
 class Book:
-    """The figures of every finished cell of the work folder, of whatever sitting; written where asked."""
+    """The figures of every finished cell, of whatever sitting and machine; written where asked."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._earlier = _earlier(options)
+        self._runs = options.work.resolve() / "runs"
         self._known: dict[str, tuple[list[Mapping[str, float]], tuple[list[Row], list[str]]]] = {}
+
+    def has_elsewhere(self, cell: Cell) -> bool:
+        """Whether another machine finished it."""
+        kept = self._options.kept
+        return bool(kept) and file_of(kept, cell).is_file() and read_done(self._runs, cell) is None
 
     def write(self, failed: Sequence[Mapping[str, str]]) -> Found:
         """Read what is finished now; a set's figures are computed again only where something came to it."""
         done = self._done()
-        found = self._kept(done)
+        found = Found([], [], [], {})
         for name, cells in done.items():
             rows, said = self._figures(name, cells)
             found.rows.extend(rows)
             found.notes.extend(f"{name}: {one}" for one in said)
-            found.cells.extend(_named(one.cell) for one in cells)
+            found.cells.extend(f"{one.cell.data}, {one.cell.label}" for one in cells)
             found.hours[name] = round(_hours(cells), 2)
         found.rows.extend(pooled_rows(done))
         if self._options.json:
             _write(self._options, found, failed)
         return found
 
-    def wanting(self, cells: Sequence[Cell]) -> list[Cell]:
-        """Without those of sets that the file has whole, unless they are asked for by name."""
-        whole = set(self._earlier.cells)
-        lacking = {cell.data for cell in cells if _named(cell) not in whole}
-        return [cell for cell in cells if self._options.only or cell.data in lacking]
-
-    def _kept(self, done: Mapping[str, Sequence[Done]]) -> Found:
-        """What the file has of sets that the work folder has nothing of; pooled rows where none can be made now."""
-        earlier = self._earlier
-        kept = [name for name in earlier.hours if name not in done]
-        pooled = bool(pooled_rows(done))
-        return Found(
-            [row for row in earlier.rows if row["data"] in kept or (row["data"].startswith("pooled") and not pooled)],
-            [note for note in earlier.notes if note.partition(": ")[0] in kept],
-            [cell for cell in earlier.cells if cell.partition(", ")[0] in kept],
-            {name: earlier.hours[name] for name in kept},
-        )
-
     def _done(self) -> dict[str, list[Done]]:
-        options = self._options
-        runs = options.work.resolve() / "runs"
         found: dict[str, list[Done]] = {}
         for name in dict.fromkeys([*SETS, *recipes()]):
-            cells = cells_of([name], list(ARMS), seeds=max(SEEDS, options.seeds), quick=options.quick)
-            done = [one for cell in cells if (one := read_done(runs, cell))]
+            cells = cells_of([name], list(ARMS), seeds=max(SEEDS, self._options.seeds), quick=self._options.quick)
+            done = [one for cell in cells if (one := self._read(cell))]
             found |= {name: done} if done else {}
         return found
+
+    def _read(self, cell: Cell) -> Done | None:
+        """As this machine or another one finished it: in one form, or nothing could be paired."""
+        done = read_done(self._runs, cell)
+        if not self._options.kept:
+            return done
+        if done:
+            keep(self._options.kept, done)
+        return read_kept(self._options.kept, cell)
 
     def _figures(self, name: str, cells: Sequence[Done]) -> tuple[list[Row], list[str]]:
         made_of = [one.seconds for one in cells]
         if name not in self._known or self._known[name][0] != made_of:
             self._known[name] = made_of, rows_of(cells)
         return self._known[name][1]
-
-
-def _named(cell: Cell) -> str:
-    return f"{cell.data}, {cell.label}"
-
-
-def _earlier(options: argparse.Namespace) -> Found:
-    """What the file holds; an unfinished set of another machine is made again from its beginning."""
-    if not (options.json and options.json.is_file()):
-        return Found([], [], [], {})
-    written = json.loads(options.json.read_text(encoding="utf-8"))
-    return Found(*(written[key] for key in ("rows", "notes", "cells", "hours")))
 
 
 def _hours(cells: Sequence[Done]) -> float:

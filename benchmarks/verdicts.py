@@ -4,14 +4,14 @@
     python -m benchmarks.verdicts --data DIR --only squad nq      these
     python -m benchmarks.verdicts --data DIR --quick --json FILE  the quick set of benchmarks.methods, few questions
 
-Run `python -m benchmarks.methods` first, with the same --work, on the sets and on the arms raft, hybrid and dap+hybrid:
-what each action really gave is read there, on the exam with retrieved passages, against the base as it is. A set that
-lacks raft or hybrid is left out, as is one whose verdict leads to an arm that was not run; without dap+hybrid the best
-of the others counts as best, and that is said. The verdict comes from the validation side. Where it names another
-search setting, base and few-shot base are asked the exam once more under that setting. A policy's regret is how far the
-arm it picks stays below the best one, which is known only afterwards; always-X picks X on every set. Scores are F1 over
-all questions (F1 of 1 for a right abstention), 0..1; intervals are over clusters of documents, and every set weighs
-alike.
+Run `python -m benchmarks.methods` first, with the same --work or --kept, on the sets and on the arms raft, hybrid and
+dap+hybrid: what each action really gave is read there, on the exam with retrieved passages, against the base as it is.
+A set that lacks raft or hybrid is left out, as is one whose verdict leads to an arm that was not run; without
+dap+hybrid the best of the others counts as best, and that is said. The verdict comes from the validation side. Where it
+names another search setting, base and few-shot base are asked the exam once more under that setting. A policy's regret
+is how far the arm it picks stays below the best one, which is known only afterwards; always-X picks X on every set.
+Scores are F1 over all questions (F1 of 1 for a right abstention), 0..1; intervals are over clusters of documents, and
+every set weighs alike.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arms.cells import Cell, Done, read_done
+from benchmarks.arms.kept import read_kept
 from benchmarks.ending import ended
 from benchmarks.methods import PACKAGES, QUICK, data_folder
 from benchmarks.sets import aligned, names_of, open_set
@@ -129,7 +130,8 @@ def _main(options: argparse.Namespace) -> int:
         else:
             judged.append(found)
     if not judged:
-        raise ConfigError(f"No set in {options.work} has all of {', '.join(NEEDED)}; run benchmarks.methods first")
+        place = options.kept or options.work
+        raise ConfigError(f"No set in {place} has all of {', '.join(NEEDED)}; run benchmarks.methods first")
     rows = [row for one in judged for row in gain_rows(one)] + policy_rows(judged)
     print("\n".join(lines_of(judged, rows)))
     if options.json:
@@ -152,6 +154,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--data", type=Path, metavar="DIR", help="a folder a set")
     add("--work", type=Path, metavar="DIR", help="where benchmarks.methods keeps its runs; ragraft's cache by default")
     add("--only", nargs="+", metavar="NAME", help=f"these recipes instead of {', '.join(SETS)}")
+    add("--kept", type=Path, metavar="DIR", help="read the cells that benchmarks.methods kept here, of any machine")
     add("--quick", action="store_true", help="the quick set of benchmarks.methods, few questions")
     add("--json", type=Path, metavar="FILE", help="also write the rows here")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every set, as given to methods")
@@ -164,7 +167,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _judged(name: str, data: Path, options: argparse.Namespace) -> Judged | str:
     """A set, or why it is left out: an arm that was not run is never guessed."""
     runs = options.work.resolve() / "runs"
-    found = {arm: read_done(runs, Cell(name, arm, quick=options.quick)) for arm in TUNED}
+    cells = {arm: Cell(name, arm, quick=options.quick) for arm in TUNED}
+    found = {
+        arm: read_kept(options.kept, cell) if options.kept else read_done(runs, cell) for arm, cell in cells.items()
+    }
     missing = [arm for arm in NEEDED if found[arm] is None]
     if missing:
         return f"{', '.join(missing)} not finished by benchmarks.methods"
@@ -179,7 +185,8 @@ def judge(name: str, done: Sequence[Done], data: Path, options: argparse.Namespa
     session = Cell(name, TUNED[0], quick=options.quick).open(data, options.work, options.set)
     _run(session, name, last="diagnose")
     diagnosis: dict[str, Any] = show(session, "diagnosis", 1)
-    arms = {base: scores_of(done[0].scored.answers, base) for base in ("base", "base-fewshot")}
+    told = [answer for one in done for answer in one.scored.answers]  # kept cells name the base's once
+    arms = {base: scores_of(told, base) for base in ("base", "base-fewshot")}
     arms |= {one.cell.arm: scores_of(one.scored.answers, "tuned") for one in done}
     search = _searched(name, diagnosis, data, options, used=session.config.retrieve)
     if search is not None:

@@ -41,7 +41,8 @@ SEEDED: Mapping[str, tuple[str, ...]] = {"covid_qa": ("raft", "rag-sft")}
 DAP_TOKENS = 100_000
 """Of text a copy that dap learns, unless `--set` names another number: a whole corpus would take hours an arm."""
 OWN = (
-    *("name", "train.method", "train.seed", "train.preference", "train.steps.", "dap.force", "dap.max_tokens"),
+    *("name", "evaluate.models", "train.method", "train.seed", "train.preference", "train.steps."),
+    *("dap.force", "dap.max_tokens"),
     *(setting.partition("=")[0] for setting in GROUPING.values()),
 )
 """Settings in which arms differ by design."""

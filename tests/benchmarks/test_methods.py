@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import methods, sets
-from benchmarks.arms import cells, rows
+from benchmarks.arms import cells, kept, rows
 from benchmarks.arms.cells import Cell, Done, cells_of
 from benchmarks.arms.table import lines_of
 from benchmarks.engines.flops import Shape, training_operations
@@ -74,6 +74,7 @@ def bench(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(report, "render_page", lambda data: f"<h1>{data['name']}</h1>")
     monkeypatch.setattr(sets, "RECIPES", tmp_path)
     monkeypatch.setattr(methods, "SETS", ("lights",))
+    monkeypatch.setattr(rows, "RESAMPLES", 50)
     monkeypatch.setattr(cells, "SEEDED", {"lights": ("raft", "rag-sft")})
     files = {"lessons": "data/lights/train.jsonl", "exam": "data/lights/dev.jsonl"}
     recipe = {**SETTINGS, "name": "lights", "documents": "data/lights/corpus.jsonl", "questions": files}
@@ -181,22 +182,62 @@ def test_rows_of_earlier_sittings_stay_and_other_settings_are_told(
     assert said.startswith("data ")
 
 
-def test_sets_that_the_file_holds_whole_are_not_made_again_on_another_machine(
+def test_another_machine_goes_on_from_the_kept_scores_and_asks_the_base_nothing(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("--arm", "raft", "--seeds", "1", "--json", str(bench.folder / "methods.json"))
+    kept = bench.folder / "kept"
+    asked = ("--arm", "raft", "sft", "--seeds", "1", "--kept", str(kept), "--json", str(bench.folder / "methods.json"))
     assert bench.run(*asked) == 0
-    first = bench.written()
-    assert first["rows"]
-    assert set(first["hours"]) == {"lights"}
+    whole = bench.written()
+    (kept / "lights.sft.json").unlink()
     (bench.folder / "work").rename(bench.folder / "elsewhere")
+    first_machine = len(bench.fakes.asked)
     capsys.readouterr()
     assert bench.run(*asked) == 0
-    assert "0 of 0 cells to run" in capsys.readouterr().out
-    assert bench.written() == first
-    assert bench.run(*asked, "--only", "lights") == 0
-    assert (bench.folder / "work" / "runs").exists()
-    assert bench.written()["cells"] == first["cells"]
+    said = capsys.readouterr().out
+    assert said.startswith("lights, sft: about ")
+    assert "1 of 1 cells to run" in said
+    assert len(bench.fakes.asked) - first_machine < first_machine / 2  # neither base nor few-shot base
+    again = bench.written()
+    assert again["cells"] == whole["cells"]
+    assert again["notes"] == []
+    assert [row for row in again["rows"] if row["metric"] != "minutes"] == [
+        row for row in whole["rows"] if row["metric"] != "minutes"
+    ]
+    (kept / "lights.raft.json").write_text("{}", encoding="utf-8")
+    assert bench.run(*asked) == 1
+    assert "lights.raft.json is no finished cell" in capsys.readouterr().err
+
+
+def test_what_is_kept_holds_no_text_and_gives_the_same_figures(tmp_path: Path) -> None:
+    done = [make_done("raft", 4, ["u0", "q7"]), make_done("sft", 3)]
+    for one in done:
+        kept.keep(tmp_path, one)
+    written = "".join(file.read_text("utf-8") for file in sorted(tmp_path.iterdir()))
+    assert not any(text in written for text in ("What", "word 1", ABSENT, "nothing"))
+    read = [again for one in done if (again := kept.read_kept(tmp_path, one.cell))]
+    assert rows.rows_of(read) == rows.rows_of(done)
+    assert {one.model for one in read[1].scored.answers} == {"tuned"}
+    assert kept.read_kept(tmp_path, Cell("squad", "hybrid")) is None
+
+
+def test_labels_are_kept(tmp_path: Path) -> None:
+    questions = [
+        ExamQuestion(Question(f"q{n}", f"Is {n} odd?", ("yes" if n % 2 else "no",), type="yes/no"), "exam", f"c{n}")
+        for n in range(6)
+    ]
+    told = [
+        Answer(one.id, model, "retrieved", "Yes, it is.", "Yes, it is.", (), (), False, ("p",), True, 9, 3, scores)
+        for one in questions
+        for model in ("base", "tuned")
+        if (scores := grade(one, Parsed("Yes, it is.", (), (), False), passages=(), evidence_shown=True))
+    ]
+    done = Done(Cell("pubmedqa", "raft"), Scored("pubmedqa.raft", "raft", questions, told), {}, None, {}, {}, {})
+    kept.keep(tmp_path, done)
+    read = kept.read_kept(tmp_path, done.cell)
+    assert read
+    assert rows.rows_of([read]) == rows.rows_of([done])
+    assert found_in(rows.rows_of([read])[0])["raft", "accuracy"]["value"] == 0.5
 
 
 def test_a_cell_that_fails_stops_no_other(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

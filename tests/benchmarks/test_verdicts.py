@@ -6,15 +6,18 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from benchmarks import verdicts
-from benchmarks.arms.cells import Done
+from benchmarks.arms.cells import Cell, Done
+from benchmarks.arms.kept import keep
 from benchmarks.verdicts import Judged
 from ragraft.errors import ConfigError
 from ragraft.pipeline import diagnosing
+from tests.benchmarks.test_methods import make_done
 
 
 def make_judged(name: str, action: str, *, size: int = 20, **means: float) -> Judged:
@@ -85,6 +88,25 @@ def test_sets_without_finished_arms_are_told(
     said = capsys.readouterr().err
     assert "squad: left out: raft, hybrid not finished by benchmarks.methods" in said
     assert "run benchmarks.methods first" in said
+
+
+def test_cells_that_another_machine_kept_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Base and few-shot base have 1 and 2 of the 8 answerable questions right, raft 4 and hybrid 6."""
+    for arm, right in (("raft", 4), ("hybrid", 6)):
+        keep(tmp_path, make_done(arm, right))
+    diagnosis = {"decision": {"action": "raft", "does": "tune", "rule": "a rule"}, "verdict": []}
+    monkeypatch.setattr(verdicts, "names_of", lambda data, only: ["squad"])
+    monkeypatch.setattr(Cell, "open", lambda self, *more: SimpleNamespace(config=SimpleNamespace(retrieve=1)))
+    monkeypatch.setattr(verdicts, "_run", lambda *more, last: None)
+    monkeypatch.setattr(verdicts, "_minutes", lambda session: 1.0)
+    monkeypatch.setattr(verdicts, "show", lambda *more: diagnosis)
+    assert verdicts.main(["--data", str(tmp_path), "--kept", str(tmp_path)]) == 0
+    # Of 12 questions, 4 without answer; the few-shot base refuses one of those.
+    assert "squad: tune (a rule) -> raft; best hybrid: base 8.3, base-fewshot 25.0, raft 33.3, hybrid 50.0" in (
+        capsys.readouterr().out
+    )
 
 
 Verdicts = Callable[[str], tuple[int, str, str]]
