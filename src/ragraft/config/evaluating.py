@@ -40,7 +40,8 @@ class EvaluateConfig(Section):
     shot_questions: int = Field(16, ge=2)
     """Validation questions on which the order of the examples is chosen."""
     threshold_questions: int = Field(64, ge=1)
-    """Validation questions on which it is chosen when the tuned model abstains (prompt.abstain_above: null)."""
+    """Validation questions on which it is chosen when the tuned model abstains (prompt.abstain_above: null), and
+    whether it reads its quotes once more (prompt.reread: null)."""
     resamples: int = Field(2000, ge=100)
     """Bootstrap resamples of clusters."""
     generator: str = "transformers"

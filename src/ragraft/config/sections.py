@@ -125,6 +125,9 @@ class PromptConfig(Section):
     the tuned model what does best on the validation side."""
     over_refusal: float = Field(0.1, ge=0, le=1)
     """Of thresholds so chosen, only those that refuse at most this share of questions whose evidence is shown."""
+    reread: bool | None = Field(None, exclude_if=lambda value: value is None)
+    """Read the quotes of an answer once more, by themselves, and answer from them. Null: the tuned model does where
+    that is better on the validation side."""
     copy_quotes: bool = True
     """Quotes are copied from the documents, and cited by their numbers, whatever the model would write."""
     grounded_only: bool = True

@@ -13,15 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragraft.methods.asking import Room, answer_row
-from ragraft.methods.limit import spread_questions
+from ragraft.methods.answer import Reply
+from ragraft.methods.asking import answer_row
+from ragraft.methods.contexts import Shown
 from ragraft.methods.prompt import ABSTAIN_ABOVE
 from ragraft.methods.stats import paired_difference
-from ragraft.ports import Generator
-from ragraft.records import ExamQuestion
 
-NEVER = 1.0
-"""No probability is above it: the model says what it says otherwise."""
 THRESHOLDS = tuple(step / 20 for step in range(1, 19))
 """0.05 to 0.9. A model that is surer than the last one abstains whatever the validation side says, which may hold no
 question without an answer."""
@@ -91,26 +88,8 @@ def _tried(rows: Sequence[Weighed], above: float) -> Threshold:
     return Threshold(above, len(rows), f1_all, sum(shown) / len(shown) if shown else None)
 
 
-def find_threshold(
-    room: Room,
-    generator: Generator,
-    questions: Sequence[ExamQuestion],
-    *,
-    number: int,
-    most: float,
-    resamples: int,
-    seed: int,
-) -> Threshold:
-    """Ask at most `number` of the questions, of each cluster in turn, with retrieved passages and no abstention, and
-    choose by their answers; none is asked where they are too few to choose by."""
-    asked, _ = spread_questions(questions, number, seed=seed)
-    rows = _weigh(room, generator, asked) if len(asked) >= FEWEST else []
-    return choose_threshold(rows, most=most, resamples=resamples, seed=seed)
-
-
-def _weigh(room: Room, generator: Generator, asked: Sequence[ExamQuestion]) -> list[Weighed]:
-    shown = room.show("retrieved", asked)
-    replies = room.replies(shown, generator, above=NEVER)
+def weigh(shown: Shown, replies: Sequence[Reply]) -> list[Weighed]:
+    """Replies, given with retrieved passages and without abstaining, as a threshold is chosen by them."""
     rows = []
     for (question, _), reply in zip(shown, replies, strict=True):
         row = answer_row("tuned", "retrieved", question, reply)

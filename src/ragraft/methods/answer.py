@@ -12,9 +12,12 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragraft.methods.prompt import ANSWER, Fitted, PromptBuilder, Shot, prompt_text
+from ragraft.methods.prompt import ANSWER, Fitted, PromptBuilder, Shot, prompt_text, question_part, user_turn
 from ragraft.ports import Generator, Retriever
-from ragraft.records import Completion, Parsed, Passage, Sampling, Turn
+from ragraft.records import Completion, Message, Parsed, Passage, Prompt, Sampling, Turn
+
+NEVER = 1.0
+"""No probability is above it: the model says what it says otherwise."""
 
 # Some models write `**Answer:** …`; what closes the mark belongs to it.
 ANSWER_MARK = re.compile(r"\banswers?\b[^\n:]{0,30}:(?:\*\*(?=\s))?", re.IGNORECASE)
@@ -61,18 +64,72 @@ def answer(
     shots: Sequence[Shot] = (),
     keep: Sequence[Sequence[str]] = (),
 ) -> list[Reply]:
-    """Answer each question from its passages, as one batch."""
+    """Answer each question from its passages, as one batch; where the builder says so, read the quotes once more."""
     fitted = [
         builder.fit(question, shown, shots=shots, keep=keep[place] if keep else ())
         for place, (question, shown) in enumerate(zip(questions, passages, strict=True))
     ]
     completions = generator.generate([one.prompt for one in fitted], sampling_for(fitted, builder))
-    return [reply_to(one, completion, builder) for one, completion in zip(fitted, completions, strict=True)]
+    replies = [reply_to(one, completion, builder) for one, completion in zip(fitted, completions, strict=True)]
+    again = {place: own for place, reply in enumerate(replies) if (own := rereading(questions[place], reply, builder))}
+    if again:
+        seconds = generator.generate([one.prompt for one in again.values()], sampling_again([*again.values()], builder))
+        for place, second in zip(again, seconds, strict=True):
+            replies[place] = reread(replies[place], second, builder)
+    return replies
 
 
 def reply_to(fitted: Fitted, completion: Completion, builder: PromptBuilder) -> Reply:
     """What came back, taken apart."""
     return Reply(fitted, completion, parse(completion.text, builder.abstention))
+
+
+def rereading(question: str, reply: Reply, builder: PromptBuilder) -> Fitted | None:
+    """The question with the reply's own quotes as its only documents, in the conversation that it was asked in.
+
+    None where nothing is to be read again: the builder doesn't say so, or the reply quotes no passage below its answer.
+    """
+    shown = reply.fitted.passages
+    quoted = tuple(
+        replace(shown[number - 1], text=text)
+        for text, number in reply.parsed.quotes
+        if number is not None and 1 <= number <= len(shown)
+    )
+    below = reply.completion.text[len(answer_part(reply.completion.text)) :]
+    if not (builder.rereads and quoted and below) or reply.parsed.abstained or reply.parsed.from_memory:
+        return None
+    turn = user_turn(question, quoted)
+    messages = (*reply.fitted.prompt.messages[:-1], Message("user", turn))
+    return Fitted(Prompt(messages, cut=len(turn) - len(question_part(question))), quoted)
+
+
+def sampling_again(fitted: Sequence[Fitted], builder: PromptBuilder) -> Sampling:
+    """How quotes are read again: as ever, but without abstaining, for the evidence is known."""
+    return sampling_for(fitted, replace(builder, abstain_above=NEVER))
+
+
+def reread(first: Reply, second: Completion, builder: PromptBuilder) -> Reply:
+    """The answer of the second reading above the evidence of the first; the first where the second says none.
+
+    What both read is counted. Tokens and their probabilities are those of the text as it now stands.
+    """
+    prompt_tokens = first.completion.prompt_tokens + second.prompt_tokens
+    said, was = answer_part(second.text), answer_part(first.completion.text)
+    parsed = parse(second.text, builder.abstention)
+    cut_short = second.finish_reason == "length" and said == second.text
+    if parsed.abstained or parsed.from_memory or not parsed.answer or cut_short:
+        return replace(first, completion=replace(first.completion, prompt_tokens=prompt_tokens))
+    count = builder.tokenizer.count
+    own, left = max(count(said), 1), max(count(was), 1)
+    known = first.completion.logprobs is not None and second.logprobs is not None
+    completion = replace(
+        first.completion,
+        text=f"{said.rstrip()}\n{first.completion.text[len(was) :]}",
+        token_ids=second.token_ids[:own] + first.completion.token_ids[left:],
+        logprobs=(second.logprobs or ())[:own] + (first.completion.logprobs or ())[left:] if known else None,
+        prompt_tokens=prompt_tokens,
+    )
+    return reply_to(first.fitted, completion, builder)
 
 
 def sampling_for(fitted: Sequence[Fitted], builder: PromptBuilder) -> Sampling:

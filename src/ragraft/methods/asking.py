@@ -6,12 +6,13 @@ Knows placed questions, passages and a generator; knows nothing of settings, fig
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ragraft.methods.answer import Reply, answer
 from ragraft.methods.contexts import Context, Shown, show
 from ragraft.methods.finders import Finder
 from ragraft.methods.grade import grade
+from ragraft.methods.manner import UNSAID, Manner
 from ragraft.methods.prompt import PromptBuilder, Shot
 from ragraft.methods.raft import Recipe
 from ragraft.methods.shots import choose_shots
@@ -47,8 +48,8 @@ class Arm:
     name: str
     generator: Generator
     shots: Shots = NO_SHOTS
-    above: float | None = None
-    """It abstains where that is likelier; None: as the prompt's builder says."""
+    manner: Manner = UNSAID
+    """What it doesn't say is as the prompt's builder has it."""
 
 
 @dataclass(slots=True)
@@ -109,10 +110,10 @@ class Room:
         shots: Sequence[Shot] = (),
         *,
         keep_oracle: bool = False,
-        above: float | None = None,
+        manner: Manner = UNSAID,
     ) -> list[Reply]:
         """Answers in the order of `shown`. Batches hold prompts of like length; a batch is a resume point."""
-        builder = self.builder if above is None else replace(self.builder, abstain_above=above)
+        builder = manner.of(self.builder)
         size = [sum(len(passage.text) for passage in passages) for _, passages in shown]
         order = sorted(range(len(shown)), key=lambda place: (size[place], shown[place][0].id))
         done: dict[int, Reply] = {}
@@ -145,7 +146,7 @@ class Room:
         return [answer_row(arm.name, label, one, reply) for (one, _), reply in zip(shown, replies, strict=True)]
 
     def _of(self, arm: Arm, label: str, shown: Shown, *, keep_oracle: bool) -> list[Reply]:
-        return self.replies(shown, arm.generator, arm.shots.of(label), keep_oracle=keep_oracle, above=arm.above)
+        return self.replies(shown, arm.generator, arm.shots.of(label), keep_oracle=keep_oracle, manner=arm.manner)
 
 
 def answer_row(model: str, context: str, question: ExamQuestion, reply: Reply) -> Answer:

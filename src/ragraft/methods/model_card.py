@@ -33,6 +33,7 @@ SHOWN = (
     *("trainable_parameters", "validation_loss", "precision", "dtype", "device", "machine", "seed"),
 )
 """Of a training's card, in this order."""
+PAIR = 2
 UNKNOWN = "not known to ragraft"
 
 
@@ -46,6 +47,7 @@ class Asking:
     answer_tokens: int
     abstain_above: float
     copy_quotes: bool
+    rereads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,11 @@ def _how(asking: Asking) -> str:
             else []
         ),
         *(["quotations were copied word for word from the passages"] if asking.copy_quotes else []),
+        *(["each answer was read once more from its quotations alone"] if asking.rereads else []),
     ]
-    own = f" In its exam {' and '.join(decoding)}; other programs do neither." if decoding else ""
+    listed = " and ".join([", ".join(decoding[:-1]), decoding[-1]] if len(decoding) > PAIR else decoding)
+    none = "none of this" if len(decoding) > PAIR else "neither"
+    own = f" In its exam {listed}; other programs do {none}." if decoding else ""
     return (
         f"The system turn:\n\n```text\n{asking.system}\n```\n\nThe user turn, with {plural(asking.k, 'passage')}, best "
         "first:\n\n```text\nDocuments:\n\n[1] TITLE\nTEXT\n\n[2] TITLE\nTEXT\n\nQuestion: QUESTION\n```\n\n"

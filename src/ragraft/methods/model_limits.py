@@ -76,7 +76,7 @@ def _citing(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _decoding(asking: Asking) -> Iterator[str]:
-    if asking.abstain_above > 0 or asking.copy_quotes:
+    if asking.abstain_above > 0 or asking.copy_quotes or asking.rereads:
         yield (
             "The figures are of the model as ragraft decodes it. With another program it abstains and quotes as greedy "
             "decoding does, and that was not measured."

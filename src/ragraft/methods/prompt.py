@@ -54,6 +54,8 @@ class PromptBuilder:
     """Quotes are copied from the passages shown, whatever the model would write."""
     grounded_only: bool = True
     """Whether only what the documents hold may be answered."""
+    rereads: bool = False
+    """Whether an answer is read once more, from its quotes alone."""
 
     def build(self, question: str, passages: Sequence[Passage], shots: Sequence[Shot] = ()) -> Prompt:
         """System text, solved examples, then documents and question; without passages, the closed-book form."""

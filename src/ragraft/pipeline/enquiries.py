@@ -61,6 +61,8 @@ class Prepared:
     shadow: str | None = None
     """Who is asked the same when there is time."""
     routed: Routed | None = None
+    rereads: bool = False
+    """Whether the model reads its quotes once more."""
 
     @property
     def drafted(self) -> Completion | None:
@@ -69,8 +71,8 @@ class Prepared:
 
     @property
     def withheld(self) -> bool:
-        """Whether nothing is told before the end, since the end may be that nothing is to be told."""
-        return self.routed is not None and self.routed.router.may_abstain
+        """Whether nothing is told before the end: it may be that nothing is to be told, or something else."""
+        return self.rereads or (self.routed is not None and self.routed.router.may_abstain)
 
     @property
     def decision(self) -> str:

@@ -121,6 +121,7 @@ def _asking(session: Session) -> Asking:
         max_tokens=prompts.max_tokens,
         answer_tokens=prompts.answer_tokens,
         abstain_above=prompts.abstain_above,
+        rereads=prompts.rereads,
         copy_quotes=prompts.copy_quotes,
     )
 

@@ -62,7 +62,7 @@ class _Examined:
     trained: Manifest
     scored: Manifest
     exam: Exam
-    above: float | None
+    manner: Mapping[str, Any] | None
     """Above which probability it abstains, where that was chosen when it was examined."""
 
 
@@ -167,7 +167,7 @@ def _examined(session: Session) -> _Examined:
             service=_service(session, scored),
             unchanged={name for name, row in own.changes().items() if row["part"] == "unchanged"},
         ),
-        card.abstain_above(),
+        card.manner(),
     )
 
 
@@ -227,7 +227,7 @@ def _keep(session: Session, writer: Writer, model: str, found: _Examined) -> Non
         "base_identity": _base_identity(session, found),
         "train": found.trained.fingerprint,
         "evaluate": found.scored.fingerprint,
-        "abstain_above": found.above,
+        "manner": found.manner,
     }
     writer.keep(model, list(found.checkpoint.steps().values()), {**facts, **_reported(session, found)})
 

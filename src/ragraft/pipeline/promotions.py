@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ragraft.errors import WorkspaceError
+from ragraft.methods.manner import UNSAID, Manner, manner_from_json
 from ragraft.pipeline.promote import registry_of
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.wiring import At
@@ -42,14 +43,14 @@ class Promotions:
         base_identity: Callable[[], str],
         trained: str | None = None,
         *,
-        above: float | None = None,
+        given: Manner = UNSAID,
     ) -> None:
-        """`trained` is the fingerprint of the served run's checkpoint, where it has one; `above` is the setting that
-        says of all models when they abstain, where it is set."""
+        """`trained` is the fingerprint of the served run's checkpoint, where it has one; `given` is how the settings
+        say that all models are asked, as far as they do."""
         self._registry, self._streamer, self._base_identity = registry, opens, base_identity
-        self._trained, self._above = trained, above
+        self._trained, self._given = trained, given
         self._seen: Look | None = None
-        self._chosen: dict[str, float | None] = {}
+        self._found: dict[str, Manner | None] = {}
 
     def look(self) -> Standing | None:
         """What holds now; None where nothing has changed since the last look."""
@@ -74,9 +75,9 @@ class Promotions:
             tuple(fits), state.current if state.current in fits else None, twin if self._trained else None, tuple(notes)
         )
 
-    def abstain_above(self, model: str) -> float | None:
-        """What the setting says, else what was chosen when this promoted model was examined."""
-        return self._chosen.get(model) if self._above is None else self._above
+    def manner(self, model: str) -> Manner:
+        """What the settings say, else what was found when this promoted model was examined."""
+        return self._given.otherwise(self._found.get(model))
 
     def open(self, model: str) -> Streamer:
         """Open a promoted model, when all its files are what was promoted."""
@@ -87,7 +88,7 @@ class Promotions:
             facts = self._registry.facts(model)
         except WorkspaceError as error:
             return f"{model} is in service by the registry, and cannot answer: {error}"
-        self._chosen[model] = facts.get("abstain_above")
+        self._found[model] = manner_from_json(facts.get("manner"))
         if facts["base_identity"] != self._base_identity():
             return (
                 f"{model} is in service by the registry, and cannot answer here: it was tuned on {facts['base']}, "
@@ -104,5 +105,5 @@ def promotions_of(session: Session, at: At) -> Promotions:
         session.backends.streamer,
         lambda: str(session.backends.model_facts()["identity"]),
         manifest.fingerprint if manifest else None,
-        above=session.config.prompt.abstain_above,
+        given=Manner(session.config.prompt.abstain_above, session.config.prompt.reread),
     )

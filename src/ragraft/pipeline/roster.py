@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from ragraft.errors import ConfigError, RagraftError, or_meant
+from ragraft.methods.manner import UNSAID, Manner
 from ragraft.pipeline.engines import Engines, Open
 from ragraft.pipeline.promotions import Promotions
 from ragraft.pipeline.traffic_split import Assignment, Shares, TrafficSplit
@@ -44,9 +45,9 @@ class Roster:
         """Whether this is the run's own model, also where it is promoted and has another name."""
         return self._split.is_own(model)
 
-    def abstain_above(self, model: str) -> float | None:
-        """Above which probability a promoted model abstains, by its own exam; None where that is not said of it."""
-        return self._promotions.abstain_above(model) if self._promotions else None
+    def manner(self, model: str) -> Manner:
+        """How a promoted model is asked, by its own exam, as far as that is said of it."""
+        return self._promotions.manner(model) if self._promotions else UNSAID
 
     def held(self, name: str) -> AbstractAsyncContextManager[Streamer]:
         """A model, open as long as this lasts."""

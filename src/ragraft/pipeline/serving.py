@@ -14,14 +14,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ragraft.config import ServeConfig
 from ragraft.disk import disk_faults_told
 from ragraft.errors import ConfigError, InputError, RagraftError
-from ragraft.methods.answer import Reply, reply_to, sampling_for
+from ragraft.methods.answer import Reply, reply_to, reread, rereading, sampling_again, sampling_for
 from ragraft.methods.conversation import fit_conversation, read_conversation
+from ragraft.methods.manner import Manner
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.routing import Router, abstaining
 from ragraft.methods.unfold import Unfolding
@@ -33,10 +33,11 @@ from ragraft.pipeline.roster import Roster
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
+from ragraft.pipeline.traffic_rows import answer_row, left_row, stamp
 from ragraft.pipeline.traffic_split import Shares
-from ragraft.pipeline.wiring import abstain_above, builder
+from ragraft.pipeline.wiring import builder, manner
 from ragraft.ports import Retriever, Streamer
-from ragraft.records import Completion, Delta, Passage, to_json
+from ragraft.records import Completion, Delta, Passage
 from ragraft.workspace import TrafficLog
 
 TRAFFIC = "90-traffic"
@@ -53,7 +54,7 @@ class Service:
         opens: Mapping[str, Callable[[], Streamer]],
         shelf: Shelf,
         builder: PromptBuilder,
-        abstain_above: float,
+        manner: Manner,
         k: int,
         log: TrafficLog | None,
         notes: tuple[str, ...] = (),
@@ -63,7 +64,7 @@ class Service:
         shares = Shares(settings.candidate, settings.canary, settings.shadow)
         self._roster = Roster(opens, most=settings.open_models, shares=shares, promotions=promotions)
         self.shadows = Shadows(self._ask_again, self._keep_shadow, beside=settings.shadow_beside)
-        self._shelf, self._builder, self._k, self._log, self._above = shelf, builder, k, log, abstain_above
+        self._shelf, self._builder, self._k, self._log, self._manner = shelf, builder, k, log, manner
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="ragraft-desk")
 
     @property
@@ -139,9 +140,8 @@ class Service:
         return model == ROUTED or (ROUTED in self.models and self._roster.is_own(model))
 
     def _builder_of(self, model: str) -> PromptBuilder:
-        """As this model was examined: it abstains where that did best."""
-        above = self._above if self._is_tuned(model) else self._roster.abstain_above(model)
-        return self._builder if above is None else replace(self._builder, abstain_above=above)
+        """As this model was examined: it abstains, and reads again, where that did best."""
+        return (self._manner if self._is_tuned(model) else self._roster.manner(model)).of(self._builder)
 
     async def _decide(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
         """Draft an answer from memory; look up where it is not to be trusted."""
@@ -177,11 +177,13 @@ class Service:
                         break
                     if not prepared.withheld:
                         yield Piece(unfolding.more(text), delta.text)
+            assert last is not None, "a stream that ends without its completion"
+            with self.shadows.user():
+                reply = await self._reply(prepared, last)
         except (asyncio.CancelledError, GeneratorExit):
             self._desk.submit(self._log_left, prepared, text)
             raise
-        assert last is not None, "a stream that ends without its completion"
-        whole = await self._last(prepared, last, unfolding, first)
+        whole = await self._last(prepared, reply, unfolding, text=last.text, first=first)
         if prepared.shadow:
             self.shadows.add(prepared)
         yield whole
@@ -192,7 +194,7 @@ class Service:
             raise InputError("This server keeps no traffic (serve.log is false), so no feedback either")
         content = ("comment", "answer")
         kept = {key: value for key, value in row.items() if self.settings.log_content or key not in content}
-        await self._at_desk(self._append, {"kind": "feedback", "at": _now(), **kept})
+        await self._at_desk(self._append, {"kind": "feedback", "at": stamp(), **kept})
 
     async def tidy(self) -> None:
         """Seal and forget what is due in the log."""
@@ -238,8 +240,7 @@ class Service:
             aclosing(streamer.stream(again.fitted.prompt, again.sampling)) as deltas,
         ):
             last = [delta async for delta in deltas][-1]
-        assert last.completion is not None
-        reply = reply_to(again.fitted, last.completion, self._builder)
+        reply = await self._reply(again, last)
         content, seconds = reply.parsed.answer or self._builder.abstention, time.monotonic() - began
         answered = Answered(again, reply, content, seconds, seconds)
         return {**self._row(answered), "kind": "shadow", "of": prepared.id}
@@ -268,8 +269,9 @@ class Service:
             turns=self.settings.history,
             answer_tokens=self._builder.answer_tokens,  # a shorter answer changes nothing in the prompt
         )
+        asked = self._builder_of(enquiry.model)
         sampling = replace(
-            sampling_for([fitted], self._builder_of(enquiry.model)),
+            sampling_for([fitted], asked),
             max_tokens=most,
             temperature=enquiry.temperature,
             seed=enquiry.seed,
@@ -285,18 +287,32 @@ class Service:
             sampling=sampling,
             began=began,
             retrieve_seconds=looked_up,
+            rereads=asked.rereads,
         )
 
-    async def _last(self, prepared: Prepared, delta: Delta, unfolding: Unfolding, first: float) -> Piece:
+    async def _reply(self, prepared: Prepared, delta: Delta) -> Reply:
+        """What was answered; where the model reads its quotes again, by the second reading."""
         assert delta.completion is not None
-        reply = reply_to(prepared.fitted, delta.completion, self._builder)
+        model = prepared.enquiry.model
+        reply, builder = reply_to(prepared.fitted, delta.completion, self._builder), self._builder_of(model)
+        again = await self._at_desk(rereading, prepared.question, reply, builder)
+        if again is None:
+            return reply
+        wished = {name: getattr(prepared.sampling, name) for name in ("max_tokens", "temperature", "seed")}
+        sampling = replace(sampling_again([again], builder), **wished)
+        async with self._roster.held(model) as streamer, aclosing(streamer.stream(again.prompt, sampling)) as deltas:
+            second = [delta.completion async for delta in deltas][-1]
+        assert second is not None
+        return await self._at_desk(reread, reply, second, builder)
+
+    async def _last(self, prepared: Prepared, reply: Reply, unfolding: Unfolding, *, text: str, first: float) -> Piece:
         if prepared.routed and prepared.routed.decision.route == "retrieve":
             prepared, reply = await self._at_desk(self._judge, prepared, prepared.routed, reply)
         content = reply.parsed.answer or self._builder.abstention
         seconds = time.monotonic() - prepared.began
         answered = Answered(prepared, reply, content, first, seconds)
         await self._at_desk(self._append, self._row(answered))
-        return Piece(unfolding.rest(content), reply.completion.text if prepared.withheld else delta.text, answered)
+        return Piece(unfolding.rest(content), reply.completion.text if prepared.withheld else text, answered)
 
     def _judge(self, prepared: Prepared, routed: Routed, reply: Reply) -> tuple[Prepared, Reply]:
         """Whether an answer from passages stands."""
@@ -306,34 +322,11 @@ class Service:
         return replace(prepared, routed=replace(routed, decision=then)), kept
 
     def _row(self, answered: Answered) -> dict[str, Any]:
-        prepared, reply = answered.prepared, answered.reply
-        content = {
-            "question": prepared.question,
-            "query": prepared.query,
-            "answer": answered.content,
-            "text": reply.completion.text,
-        }
-        return {
-            **_head(prepared),
-            **(content if self.settings.log_content else {}),
-            "citations": [passage.id for passage in reply.cited],
-            "abstained": reply.parsed.abstained,
-            "confidence": reply.confidence,
-            "finish_reason": reply.completion.finish_reason,
-            "prompt_tokens": answered.tokens[0],
-            "answer_tokens": answered.tokens[1],
-            "seconds": {
-                "retrieve": round(prepared.retrieve_seconds, 4),
-                "first": round(answered.first_seconds, 4),
-                "all": round(answered.seconds, 4),
-            },
-        }
+        return answer_row(answered, content=self.settings.log_content)
 
     def _log_left(self, prepared: Prepared, text: str) -> None:
         """An answer that nobody waited for to its end."""
-        content = {"question": prepared.question, "query": prepared.query, "text": text}
-        kept = content if self.settings.log_content else {}
-        self._append({**_head(prepared), **kept, "finish_reason": "cancelled"})
+        self._append(left_row(prepared, text, content=self.settings.log_content))
 
     def _append(self, row: Mapping[str, Any]) -> None:
         if self._log is not None:
@@ -361,7 +354,7 @@ def open_service(session: Session) -> Service:
         opens={name: functools.partial(session.backends.streamer, source) for name, source in sources.items()},
         shelf=shelf,
         builder=builder(at),
-        abstain_above=abstain_above(at, ROUTED),
+        manner=manner(at, ROUTED),
         k=config.retrieve.k,
         log=log,
         notes=notes_on(session, names[0]),
@@ -375,25 +368,3 @@ def _retrieve(index: Opened, query: str, k: int) -> list[Passage]:
 
 async def _told(done: Completion) -> AsyncGenerator[Delta]:
     yield Delta(done.text, done)
-
-
-def _head(prepared: Prepared) -> dict[str, Any]:
-    """What every row of an answer holds: ids and numbers, no content."""
-    enquiry = prepared.enquiry
-    return {
-        "kind": "answer",
-        "id": prepared.id,
-        "at": _now(),
-        "asker": enquiry.asker,
-        "model": enquiry.model,
-        "by": prepared.by,
-        "index": prepared.index,
-        "retrieval": enquiry.retrieval,
-        **({"decision": to_json(prepared.routed.decision)} if prepared.routed else {}),
-        "passages": [{"id": passage.id, "score": float(passage.score)} for passage in prepared.fitted.passages],
-        "cuts": {name: getattr(prepared.cuts, name) for name in ("copies", "passages", "exchanges", "ignored")},
-    }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -38,7 +38,7 @@ from ragraft.pipeline.estimates import Foresight
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.standing import Standing
 from ragraft.pipeline.table import ROWS
-from ragraft.pipeline.wiring import At, abstain_above, builder, retriever
+from ragraft.pipeline.wiring import At, builder, manner, retriever
 from ragraft.ports import Retriever
 from ragraft.records import Answer, Chunk, ExamQuestion, Passage, to_json
 from ragraft.workspace import Corpus, Exam, Folder, Index, MadeQuestions
@@ -169,7 +169,7 @@ def ask_facts(grounds: Grounds, facts: Sequence[Fact]) -> list[Answer]:
     answers = []
     for model in MODELS:
         source = source_of(session, at, model)
-        arm = Arm(model, session.backends.generator(source), above=abstain_above(at, model))
+        arm = Arm(model, session.backends.generator(source), manner=manner(at, model))
         for context in CONTEXTS:
             shown = room.show(context, questions)
             answers += [row for row, _ in room.cell(arm, context, shown)]

@@ -248,7 +248,7 @@ def _lesson_settings(config: Config) -> list[Any]:
     own = {method: section.model_dump(mode="json") for method, section in config.lesson_settings().items()}
     k = config.retrieve.k if any(METHODS[method].shows_retrieved for method in methods) else None
     # What decides answers alone changes no lesson.
-    prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above", "over_refusal", "copy_quotes"})
+    prompt = config.prompt.model_dump(mode="json", exclude={"abstain_above", "over_refusal", "reread", "copy_quotes"})
     return [config.synthesize, prompt, list(methods), own, k, *([config.evaluate.generator] * asks_base(config))]
 
 
@@ -343,7 +343,7 @@ TABLE: tuple[Stage, ...] = (
         settings=calibration_settings,
         identity=lambda at: [_model(at), _retrieved(at)],
         run=run_calibration,
-        version=5,
+        version=6,
         apart=True,
     ),
     Stage(
@@ -365,7 +365,7 @@ TABLE: tuple[Stage, ...] = (
             grading_identity(at.config, at.backends),
         ],
         run=_evaluate,
-        version=11,
+        version=12,
     ),
     Stage(
         name="report",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragraft.config import Config
 from ragraft.pipeline.backends import ConfiguredBackends
 from ragraft.pipeline.events import Tell, unheard
 from ragraft.records import Passage
 from ragraft.workspace import Calibration, Exam, Folder, Index, Scorecard, Since
+
+if TYPE_CHECKING:
+    from ragraft.methods.manner import Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +62,37 @@ def retriever(at: At, *, reranked: bool = True) -> Any:
     )
 
 
-def abstain_above(at: At, model: str) -> float:
-    """The probability above which a model of the run abstains: the setting's, else for the tuned one what was chosen
-    when it was examined, or calibrated."""
-    from ragraft.methods.prompt import ABSTAIN_ABOVE
+def manner(at: At, model: str) -> Manner:
+    """How a model of the run is asked: as the settings say, else the tuned one as was found when it was examined, or
+    calibrated."""
+    from ragraft.methods.manner import Manner
 
-    given = at.config.prompt.abstain_above
-    if given is None and model == "tuned":
-        made: dict[str, type[Scorecard | Calibration]] = {"evaluate": Scorecard, "calibrate": Calibration}
-        given = next((found for name, of in made.items() if (found := _chosen(at, name, of)) is not None), None)
-    return ABSTAIN_ABOVE if given is None else given
+    given = Manner(at.config.prompt.abstain_above, at.config.prompt.reread)
+    if model != "tuned":
+        return given
+    return given.otherwise(_found(at, "evaluate", Scorecard) or _found(at, "calibrate", Calibration))
 
 
-def _chosen(at: At, stage: str, of: type[Scorecard | Calibration]) -> float | None:
-    """What a finished stage chose, if it asked the model that is there."""
+def _found(at: At, stage: str, of: type[Scorecard | Calibration]) -> Manner | None:
+    """How a finished stage asked, if it asked the model that is there."""
+    from ragraft.methods.manner import manner_from_json
+
     made, model = (at.made[name].manifest() if name in at.made else None for name in (stage, "train"))
     asked = made is not None and model is not None and made.inputs.get("train") == model.fingerprint
-    return of(at.made[stage]).abstain_above() if asked else None
+    return manner_from_json(of(at.made[stage]).manner()) if asked else None
 
 
 def builder(at: At, model: str = "base") -> Any:
-    """The prompt builder of this config, within the model's window; `tuned` abstains as its exam chose."""
+    """The prompt builder of this config, within the model's window; `tuned` is asked as its exam was."""
     from ragraft.methods.prompt import PromptBuilder
 
     settings = at.config.prompt
-    return PromptBuilder(
+    whole = PromptBuilder(
         tokenizer=at.backends.tokenizer,
         abstention=settings.abstention,
         max_tokens=min(settings.max_tokens, at.backends.model_facts()["window"]),
         answer_tokens=settings.answer_tokens,
-        abstain_above=abstain_above(at, model),
         copy_quotes=settings.copy_quotes,
         grounded_only=settings.grounded_only,
     )
+    return manner(at, model).of(whole)

@@ -127,7 +127,7 @@ class Workload:
         models = ["tuned"] if self._base_is_kept() and "tuned" in settings.models else settings.models
         fewshot = "base-fewshot" in models
         trial = 2 * settings.shot_questions * fewshot
-        choosing = "tuned" in models and config.prompt.abstain_above is None
+        choosing = "tuned" in models and None in (config.prompt.abstain_above, config.prompt.reread)
         chosen = min(self._questions("validation"), settings.threshold_questions) if choosing else 0
         answers = questions * len(settings.contexts) * len(models) + trial + chosen
         if settings.forgetting and "tuned" in settings.models:

@@ -13,11 +13,11 @@ from typing import Any
 
 from ragraft.config import CalibrateConfig, EvaluateConfig, PromptConfig, RetrieveConfig
 from ragraft.errors import InputError
-from ragraft.methods.abstention import find_threshold
 from ragraft.methods.asking import Room
 from ragraft.methods.exam_facts import making
 from ragraft.methods.finders import Finder
 from ragraft.methods.limit import spread_questions
+from ragraft.methods.manner import Manner
 from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.report_text import interval
@@ -25,6 +25,7 @@ from ragraft.methods.risk_control import Control
 from ragraft.methods.routing import Both, Fitted, answered_both_ways, fit_router
 from ragraft.methods.routing_figures import Routed, route, routing_figures
 from ragraft.methods.routing_table import skip_sentence
+from ragraft.methods.second_reading import find_manner
 from ragraft.ports import Generator
 from ragraft.records import ExamQuestion, to_json
 from ragraft.workspace import CALIBRATION, Calibration, Exam, Folder, Index
@@ -52,22 +53,21 @@ def calibrate(
     questions, left_out = _sized(exam, settings)
     checked, _ = spread_questions(exam.questions("exam"), asking.max_questions, seed=asking.seed)
     room = Room(finder, builder, index.passages(), k=retrieve.k, batch=asking.batch)
-    above = builder.abstain_above
-    if prompt.abstain_above is None:
-        above = find_threshold(
-            room,
-            generator,
-            validation,
-            number=asking.threshold_questions,
-            most=prompt.over_refusal,
-            resamples=asking.resamples,
-            seed=asking.seed,
-        ).above
+    manner = find_manner(
+        room,
+        generator,
+        validation,
+        given=Manner(prompt.abstain_above, prompt.reread),
+        number=asking.threshold_questions,
+        most=prompt.over_refusal,
+        resamples=asking.resamples,
+        seed=asking.seed,
+    ).manner
     with progress_bar() as bar:
         task = bar.add_task("answering", total=2 * (len(questions) + len(checked) * settings.exam))
         room.tick = partial(bar.advance, task)
-        rows = _ask(room, questions, generator, above)
-        exam_rows = _ask(room, checked, generator, above) if settings.exam else []
+        rows = _ask(room, questions, generator, manner)
+        exam_rows = _ask(room, checked, generator, manner) if settings.exam else []
     fitted = fit_router(
         rows, max_loss=settings.max_loss, max_wrong=settings.max_wrong, folds=settings.folds, seed=settings.seed
     )
@@ -81,7 +81,7 @@ def calibrate(
         "unanswerable": sum(not question.question.answerable for question in questions),
         "made_by": making(question.question for question in questions),
         "k": retrieve.k,
-        "abstain_above": above,
+        "manner": to_json(manner),
         "router": to_json(fitted.router),
         "skip": _promised(fitted.skip),
         "answer": _promised(fitted.answer) if fitted.answer else None,
@@ -108,9 +108,9 @@ def _sized(exam: Exam, settings: CalibrateConfig) -> tuple[list[ExamQuestion], l
     return spread_questions(asked, settings.max_questions, seed=settings.seed)
 
 
-def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, above: float) -> list[Both]:
+def _ask(room: Room, questions: Sequence[ExamQuestion], generator: Generator, manner: Manner) -> list[Both]:
     drafts, replies = (
-        room.replies(room.show(context, questions), generator, above=above) for context in ("none", "retrieved")
+        room.replies(room.show(context, questions), generator, manner=manner) for context in ("none", "retrieved")
     )
     count = room.builder.tokenizer.count
     return [

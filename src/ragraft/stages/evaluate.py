@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from ragraft.config import EvaluateConfig, PromptConfig, RetrieveConfig, SynthesizeConfig
 from ragraft.errors import InputError
-from ragraft.methods.abstention import find_threshold
 from ragraft.methods.agreement import Labelled, agreement
 from ragraft.methods.answer import Reply
 from ragraft.methods.asking import NO_SHOTS, Arm, Room, Shots, answer_row
@@ -23,6 +22,7 @@ from ragraft.methods.finders import Finder
 from ragraft.methods.forgetting import Model, measure_forgetting
 from ragraft.methods.judging import claim_of, judge, judged, judgement_row, judging_facts, with_judgements
 from ragraft.methods.limit import spread_questions
+from ragraft.methods.manner import UNSAID, Manner
 from ragraft.methods.passage_sweeps import ask_sweep, lay_out, sweep_figures
 from ragraft.methods.probing.asked import RETRIEVED, Desk
 from ragraft.methods.probing.figures import probe_figures
@@ -31,11 +31,12 @@ from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import PAIRS, build_scorecard
+from ragraft.methods.second_reading import find_manner
 from ragraft.methods.selective import CONFIDENCE, risk_coverage
 from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Grader, Scorer
 from ragraft.records import Answer, ExamQuestion, to_json
-from ragraft.workspace import FORGETTING, THRESHOLD, TIMING, Exam, Folder, Index, Scorecard
+from ragraft.workspace import FORGETTING, MANNER, TIMING, Exam, Folder, Index, Scorecard
 
 Generators = Mapping[str, Generator]
 Spent = Callable[[], tuple[int, float]]
@@ -89,8 +90,8 @@ def evaluate(
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
-        above = _abstain_above(sides, room, generators, settings=settings, prompt=prompt, out=out)
-        arms = [_arm(model, generators, shots, above) for model in settings.models]
+        manner = _tuned_manner(sides, room, generators, settings=settings, prompt=prompt, out=out)
+        arms = [_arm(model, generators, shots, manner) for model in settings.models]
         task = bar.add_task("answering", total=sum(len(shown) for shown in cells.values()) * len(arms))
         room.tick = partial(bar.advance, task)
         answers, took = _ask_grid(room, arms, cells, spent)
@@ -130,7 +131,7 @@ def _measure_forgetting(
     out.write_json(FORGETTING, figures)
 
 
-def _abstain_above(
+def _tuned_manner(
     sides: _Sides,
     room: Room,
     generators: Generators,
@@ -138,26 +139,27 @@ def _abstain_above(
     settings: EvaluateConfig,
     prompt: PromptConfig,
     out: Folder,
-) -> float | None:
-    """Above which probability the tuned model abstains, as does best on the validation side; None where it is set."""
-    if "tuned" not in settings.models or prompt.abstain_above is not None:
-        return None
-    threshold = find_threshold(
+) -> Manner:
+    """When the tuned model abstains, and whether it rereads its quotes: as is set, else as the validation side says."""
+    if "tuned" not in settings.models:
+        return UNSAID
+    found = find_manner(
         room,
         generators["tuned"],
         sides.validation,
+        given=Manner(prompt.abstain_above, prompt.reread),
         number=settings.threshold_questions,
         most=prompt.over_refusal,
         resamples=settings.resamples,
         seed=settings.seed,
     )
-    out.write_json(THRESHOLD, to_json(threshold))
-    return threshold.above
+    out.write_json(MANNER, to_json(found))
+    return found.manner
 
 
-def _arm(model: str, generators: Generators, shots: Shots, above: float | None) -> Arm:
+def _arm(model: str, generators: Generators, shots: Shots, manner: Manner) -> Arm:
     if model == "tuned":
-        return Arm(model, generators["tuned"], above=above)
+        return Arm(model, generators["tuned"], manner=manner)
     return Arm(model, generators["base"], shots if model == "base-fewshot" else NO_SHOTS)
 
 

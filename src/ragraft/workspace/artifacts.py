@@ -33,7 +33,7 @@ from ragraft.workspace.folder import Folder
 RETRIEVED = "retrieved.jsonl"
 CHANGES, RENAMED = "changes.jsonl", "renamed.json"
 FORGETTING = "forgetting.json"
-THRESHOLD = "threshold.json"
+MANNER = "manner.json"
 TIMING = "timing.json"
 """Apart from the scores: the same answers are the same on any machine, what they took is not."""
 LINT = "lint.json"
@@ -272,16 +272,17 @@ class Calibration(Artifact):
         found: dict[str, Any] = self.folder.read_json(CALIBRATION)
         return found
 
-    def abstain_above(self) -> float:
-        """Where the tuned model abstains in it."""
-        return float(self.data()["abstain_above"])
+    def manner(self) -> dict[str, Any]:
+        """How the tuned model is asked: `above` which probability it abstains, whether it `rereads` its quotes."""
+        found: dict[str, Any] = self.data()["manner"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard(Artifact):
-    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, threshold.json (how it was chosen when the
-    tuned model abstains), forgetting.json and forgetting.jsonl; rows of sweeps, probes and judgements where they were
-    asked for."""
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, manner.json (how the tuned model is asked,
+    and how that was chosen), forgetting.json and forgetting.jsonl; rows of sweeps, probes and judgements where they
+    were asked for."""
 
     def answers(self) -> Iterator[Answer]:
         return map(answer_from_json, self.folder.read_jsonl("answers.jsonl"))
@@ -290,9 +291,10 @@ class Scorecard(Artifact):
         found: dict[str, Any] = self.folder.read_json("scorecard.json")
         return found
 
-    def abstain_above(self) -> float | None:
-        """Where the tuned model abstains, as the validation side chose; None where nothing was to be chosen."""
-        return self.folder.read_json(THRESHOLD)["above"] if self.folder.has(THRESHOLD) else None
+    def manner(self) -> dict[str, Any] | None:
+        """How the tuned model is asked: `above` which probability it abstains, whether it `rereads` its quotes; None
+        where none was."""
+        return self.folder.read_json(MANNER)["manner"] if self.folder.has(MANNER) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ragraft.methods.model_limits import NEVER, card_limits
 from ragraft.methods.report_data import build_report
 from tests.unit.methods.test_report_table import sources
 
-ASKING = Asking("Answer from the documents.", 4, 2048, 96, 0.5, True)
+ASKING = Asking("Answer from the documents.", 4, 2048, 96, 0.5, copy_quotes=True, rereads=False)
 ABOUT = About(
     name="acme-raft",
     form="This folder holds the whole model.",

@@ -70,7 +70,7 @@ def test_a_model_that_passes_the_gate_is_put_into_service_and_kept(site: Site, b
     assert (site.run / "60-checkpoint" / "01-raft" / "adapter_model.safetensors").read_bytes() != before
     facts = registry.facts(found.model)
     assert (facts["run"], facts["method"], facts["final"]) == ("lights", "raft", "01-raft")
-    assert facts["abstain_above"] == Scorecard(Folder(site.run / "70-scores")).abstain_above()
+    assert facts["manner"] == Scorecard(Folder(site.run / "70-scores")).manner()
     assert facts["verdict"].startswith("No verdict") or "tuned minus" in facts["verdict"]
     line = in_service(session)
     assert line is not None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ragraft.methods.manner import Manner
 from ragraft.pipeline import open_session
-from ragraft.pipeline.wiring import abstain_above
+from ragraft.pipeline.wiring import manner
 from ragraft.workspace import Folder
 
 if TYPE_CHECKING:
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Bring
 
 
-def test_the_tuned_model_abstains_as_its_own_exam_chose(make_site: Callable[..., Site], bring: Bring) -> None:
+def test_the_tuned_model_is_asked_as_its_own_exam_chose(make_site: Callable[..., Site], bring: Bring) -> None:
     site = make_site()
     bring(site)
     scores = Folder(site.run / "70-scores")
-    scores.write_json("threshold.json", {"above": 0.7})
+    scores.write_json("manner.json", {"manner": {"above": 0.7, "rereads": True}})
     at = open_session(site.file).at()
-    assert abstain_above(at, "tuned") == 0.7
-    assert abstain_above(at, "base") == 0.5
-    assert abstain_above(open_session(site.file, ["prompt.abstain_above=0.3"]).at(), "tuned") == 0.3
+    assert manner(at, "tuned") == Manner(0.7, rereads=True)
+    assert manner(at, "base") == Manner()
+    assert manner(open_session(site.file, ["prompt.abstain_above=0.3"]).at(), "tuned") == Manner(0.3, rereads=True)
+    assert manner(open_session(site.file, ["prompt.reread=false"]).at(), "tuned") == Manner(0.7, rereads=False)
     other = {**at.made, "train": at.made["index"]}  # a model that this exam did not ask
-    assert abstain_above(open_session(site.file).at(other), "tuned") == 0.5
+    assert manner(open_session(site.file).at(other), "tuned") == Manner()

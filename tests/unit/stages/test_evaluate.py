@@ -132,7 +132,9 @@ def bring(
     placed = [question(n) for n in range(TOWNS)] if rows is None else rows
     exam.folder.write_jsonl("questions.jsonl", map(to_json, placed))
     passages = {c.id: Passage(c.id, c.document_id, c.title, c.text) for c in chunks}
-    own: dict[str, Any] = {name: settings.pop(name) for name in ("max_tokens", "abstain_above") if name in settings}
+    own: dict[str, Any] = {
+        name: settings.pop(name) for name in ("max_tokens", "abstain_above", "reread") if name in settings
+    }
     prompt = PROMPT.model_copy(update=own)
     return evaluate(
         index,

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from ragraft import ports
 from ragraft.backends.generators.echo import EchoGenerator
 from ragraft.config import ServeConfig
+from ragraft.methods.manner import Manner
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.routing import Router
 from ragraft.pipeline import Service
@@ -46,6 +47,9 @@ class Lighthouses:
 
     def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:
         return [sorted(PASSAGES, key=lambda one: one.title not in question)[:k] for question in questions]
+
+
+HELD_BACK = Manner(0.7)
 
 
 class Held:
@@ -85,6 +89,7 @@ class Served:
         folder: Path,
         tokenizer: ports.Tokenizer,
         *,
+        manner: Manner = HELD_BACK,
         promotions: Promotions | None = None,
         router: Router | None = None,
         newer: Newer | None = None,
@@ -94,7 +99,7 @@ class Served:
         self.held = Held()
         serve = ServeConfig(**settings)
         self.service = Service(
-            abstain_above=0.7,
+            manner=manner,
             settings=serve,
             opens={"tuned": lambda: EchoGenerator("tuned"), "base": lambda: self.held, "broken": Broken},
             shelf=Shelf(first or Opened("0123456789ab", Lighthouses(), router or NO_CALIBRATION), newer),

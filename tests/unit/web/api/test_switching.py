@@ -44,7 +44,12 @@ class Promoted:
         with self.registry.writing() as writer:
             if not self.registry.has(model):
                 self._checkpoint.write_text("weights.safetensors", model)
-                facts = {"id": model, "base": "hf:a/b", "base_identity": base, "abstain_above": above}
+                facts = {
+                    "id": model,
+                    "base": "hf:a/b",
+                    "base_identity": base,
+                    "manner": {"above": above, "rereads": None},
+                }
                 writer.keep(model, [self._checkpoint], facts)
             if spoilt:
                 (self.registry.checkpoint(model) / "weights.safetensors").unlink()
