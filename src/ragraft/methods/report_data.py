@@ -23,6 +23,7 @@ from ragraft.methods.report_significance import (
 from ragraft.methods.report_text import (
     VERDICTS,
     headline_sentence,
+    interval,
     measure_name,
     measure_notes,
     outcome,
@@ -199,6 +200,7 @@ def _warnings(sources: Sources) -> list[str]:
     own = [
         known_sentence(known),
         *_not_asked(sources.card),
+        _rereads(sources.card.get("manner") or {}),
         *measure_notes(sources.card.get("measures", {})),
         ONE_SEED,
         None if "base-fewshot" in models else NO_FEWSHOT,
@@ -223,6 +225,18 @@ def _not_asked(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"in all prompts together {plural(dropped, 'passage')} did not fit (prompt.max_tokens)"
     if long := found.get("questions whose oracle passages do not fit"):
         yield f"oracle passages of {plural(long, 'question')} did not fit (prompt.max_tokens)"
+
+
+def _rereads(found: Mapping[str, Any]) -> str | None:
+    """Where the tuned model reads its quotes again: that it does, and by what that was decided."""
+    if not found.get("manner", {}).get("rereads"):
+        return None
+    chosen = found.get("rereading")
+    why = "as prompt.reread says"
+    if chosen:
+        gain = interval(chosen["gain"], signed=True)
+        why = f"on {plural(chosen['questions'], 'question')} of the validation side that gained {gain}"
+    return f"the tuned model reads the quotes of an answer once more, by themselves: {why}"
 
 
 def _cells(conditions: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> list[dict[str, Any]]:

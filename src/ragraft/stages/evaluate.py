@@ -31,7 +31,7 @@ from ragraft.methods.progress_bar import progress_bar
 from ragraft.methods.prompt import PromptBuilder
 from ragraft.methods.raft import Recipe
 from ragraft.methods.scorecard import PAIRS, build_scorecard
-from ragraft.methods.second_reading import find_manner
+from ragraft.methods.second_reading import Found, find_manner
 from ragraft.methods.selective import CONFIDENCE, risk_coverage
 from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Grader, Scorer
@@ -90,8 +90,8 @@ def evaluate(
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
-        manner = _tuned_manner(sides, room, generators, settings=settings, prompt=prompt, out=out)
-        arms = [_arm(model, generators, shots, manner) for model in settings.models]
+        found = _tuned_manner(sides, room, generators, settings=settings, prompt=prompt, out=out)
+        arms = [_arm(model, generators, shots, found.manner if found else UNSAID) for model in settings.models]
         task = bar.add_task("answering", total=sum(len(shown) for shown in cells.values()) * len(arms))
         room.tick = partial(bar.advance, task)
         answers, took = _ask_grid(room, arms, cells, spent)
@@ -114,8 +114,8 @@ def evaluate(
         out.write_json(TIMING, took)
     card = build_scorecard(answers, questions, resamples=settings.resamples, seed=settings.seed)
     card |= {"sweeps": sweeps, "probes": probes, "grader": judging, "selective": beside.select(answers)}
-    card["made_by"] = making(question.question for question in questions)
-    card["budget"] = budget
+    card |= {"made_by": making(question.question for question in questions), "budget": budget}
+    card["manner"] = to_json(found) if found else {}
     card["texts"] = measure_texts(texts, resamples=settings.resamples, seed=settings.seed) if texts else {}
     out.write_json("scorecard.json", card)
     out.write_json("summary.json", {"questions": len(questions), "answers": len(answers)})
@@ -139,10 +139,10 @@ def _tuned_manner(
     settings: EvaluateConfig,
     prompt: PromptConfig,
     out: Folder,
-) -> Manner:
+) -> Found | None:
     """When the tuned model abstains, and whether it rereads its quotes: as is set, else as the validation side says."""
     if "tuned" not in settings.models:
-        return UNSAID
+        return None
     found = find_manner(
         room,
         generators["tuned"],
@@ -154,7 +154,7 @@ def _tuned_manner(
         seed=settings.seed,
     )
     out.write_json(MANNER, to_json(found))
-    return found.manner
+    return found
 
 
 def _arm(model: str, generators: Generators, shots: Shots, manner: Manner) -> Arm:

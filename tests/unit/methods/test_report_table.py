@@ -143,6 +143,21 @@ def test_what_was_not_asked_and_what_did_not_fit_is_told() -> None:
     ]
 
 
+def test_a_second_reading_is_told_with_what_it_gained() -> None:
+    def told(rereads: bool, rereading: dict[str, Any] | None) -> list[str]:
+        manner = {"manner": {"above": 0.5, "rereads": rereads}, "threshold": None, "rereading": rereading}
+        warnings = build_report(Sources({**EMPTY, "manner": manner}, [], []), examples=2)["warnings"]
+        return [warning for warning in warnings if "once more" in warning]
+
+    chosen = {"rereads": True, "questions": 64, "changed": 20, "gain": figure(0.18, 0.06, 0.3, 64)}
+    assert told(True, chosen) == [
+        "the tuned model reads the quotes of an answer once more, by themselves: "
+        "on 64 questions of the validation side that gained +18.0 [6.0, 30.0]"
+    ]
+    assert told(True, None)[0].endswith("by themselves: as prompt.reread says")
+    assert told(False, {**chosen, "rereads": False}) == []
+
+
 def test_no_known_documents_no_sentence() -> None:
     made = build_report(Sources(EMPTY, [], [], {"known_documents": {"exam_questions": 0, "of": 2}}), examples=2)
     assert not any("known documents" in warning for warning in made["warnings"])
