@@ -161,6 +161,8 @@ class Sampling:
 
     Turn and sources are held to by generators that see the model's probabilities; others decode as ever.
     """
+    again: bool = False
+    """What was asked before is read once more: it changes no completion, and is no answer where answers are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def rereading(question: str, reply: Reply, builder: PromptBuilder) -> Fitted | N
 
 def sampling_again(fitted: Sequence[Fitted], builder: PromptBuilder) -> Sampling:
     """How quotes are read again: as ever, but without abstaining, for the evidence is known."""
-    return sampling_for(fitted, replace(builder, abstain_above=NEVER))
+    return replace(sampling_for(fitted, replace(builder, abstain_above=NEVER)), again=True)
 
 
 def reread(first: Reply, second: Completion, builder: PromptBuilder) -> Reply:

@@ -40,11 +40,13 @@ class Meter:
         """Begin at nothing."""
         self.answered, self.seconds, self.tokens = 0, 0.0, 0
 
-    def saw(self, prompts: Sequence[Prompt], completions: Sequence[Completion], seconds: float) -> None:
-        """Count one batch."""
+    def saw(
+        self, prompts: Sequence[Prompt], completions: Sequence[Completion], seconds: float, *, again: bool = False
+    ) -> None:
+        """Count one batch; a second reading takes its time and tokens, and makes no further answer."""
         shared = sum(len(turns[0].content) for turns in _common_turns(prompts)) / CHARACTERS
         read = sum(one.prompt_tokens for one in completions) - (len(prompts) - 1) * shared
-        self.answered += len(prompts)
+        self.answered += 0 if again else len(prompts)
         self.seconds += seconds
         self.tokens += max(round(read), 0) + sum(len(one.token_ids) for one in completions)
 
@@ -66,7 +68,7 @@ class KeptAnswers:
             "decoding": DECODING,
             "model": self._identity,
             "prompts": [to_json(p) for p in prompts],
-            "sampling": to_json(sampling),
+            "sampling": {key: value for key, value in to_json(sampling).items() if key != "again"},
         }
         name = _name(asked)
         kept = self._kept(name)
@@ -74,7 +76,7 @@ class KeptAnswers:
             generator: Generator = self._model
             began = time.monotonic()
             found = generator.generate(prompts, sampling)
-            self._meter.saw(prompts, found, time.monotonic() - began)
+            self._meter.saw(prompts, found, time.monotonic() - began, again=sampling.again)
             self._folder.write_json(name, [to_json(completion) for completion in found])
             kept = self._folder.read_json(name)
         return [_completion(row) for row in kept]

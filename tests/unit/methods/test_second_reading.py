@@ -69,6 +69,7 @@ def test_the_second_reading_sees_the_quote_alone_and_its_answer_stands_above_the
     assert turn == "Documents:\n\n[1] Title 1\n| line 1 | 2011 | 2021 |\n\nQuestion: until when?"
     assert turn[second[0].cut :] == "Question: until when?"
     assert sampling.sources == (("| line 1 | 2011 | 2021 |",),)
+    assert sampling.again
     assert sampling.turn is not None
     assert sampling.turn.above == 1.0
     assert reply.completion.text == f"Answer: in 2021\n{ROW}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragraft.errors import BackendError
-from ragraft.pipeline.answers import Concurrently, KeptAnswers
+from ragraft.pipeline.answers import Concurrently, KeptAnswers, Meter
 from ragraft.ports import Generator
 from ragraft.records import Completion, LogProbs, Message, Prompt, Sampling
 
@@ -165,3 +165,16 @@ def test_what_came_before_a_failure_is_kept(tmp_path: Path) -> None:
     crowd.fails, crowd.asked = "", []
     assert [one.text for one in kept.generate(prompts("a", "b", "c", "d"), GREEDY)] == ["to a", "to b", "to c", "to d"]
     assert crowd.asked in (["c"], ["c", "d"])
+
+
+def test_a_second_reading_takes_time_and_is_no_further_answer(tmp_path: Path) -> None:
+    counting, meter = Counting([Completion("x", (1, 2), prompt_tokens=40)]), Meter()
+    kept = KeptAnswers(tmp_path, "m", counting.open, meter)
+    kept.generate(prompts("first"), GREEDY)
+    once = (meter.answered, meter.seconds, meter.tokens)
+    kept.generate(prompts("its quotes"), replace(GREEDY, again=True))
+    assert (meter.answered, counting.calls) == (once[0], 2)
+    assert meter.seconds > once[1]
+    assert meter.tokens == 2 * once[2]
+    kept.generate(prompts("its quotes"), GREEDY)  # the same words, asked as a question of their own
+    assert counting.calls == 2

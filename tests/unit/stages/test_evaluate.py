@@ -56,7 +56,7 @@ class Reader:
     batches: list[tuple[Prompt, ...]] = field(default_factory=list)
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        assert replace(sampling, turn=None, sources=()) == Sampling(max_tokens=PROMPT.answer_tokens)
+        assert replace(sampling, turn=None, sources=(), again=False) == Sampling(max_tokens=PROMPT.answer_tokens)
         self.batches.append(tuple(prompts))
         return [Completion(self._answer(prompt), (1, 2), prompt_tokens=7) for prompt in prompts]
 
