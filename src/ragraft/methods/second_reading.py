@@ -3,9 +3,9 @@
 An answer is written before its quote, when the model has just found the place; of a table's row it often takes the
 wrong cell there. The quote alone, read by the same model as its only document, tells it better. On prose it does not:
 a sentence out of its paragraph says less, and what was understood before is lost. So nobody can say beforehand, and
-since a second reading costs a third of the first, it must be better beyond doubt. Passing a short span alone to a
-second reader is the extract-then-read of Clark and Gardner 2018 (1710.10723, section 2) and of many since; here both
-are one model. Knows questions and replies; knows neither a folder nor a setting.
+since a second reading makes an answer take a fifth longer, it must be better beyond doubt. A reader that sees nothing
+but the sentences selected for it is that of Min et al. 2018 (1805.08092, section 3); here it has selected them itself.
+Knows questions and replies; knows neither a folder nor a setting.
 """
 
 from __future__ import annotations
