@@ -43,9 +43,10 @@ DAP_TOKENS = 100_000
 OWN = (
     *("name", "evaluate.models", "train.method", "train.seed", "train.preference", "train.steps."),
     *("dap.force", "dap.max_tokens"),
+    *("documents", "questions."),
     *(setting.partition("=")[0] for setting in GROUPING.values()),
 )
-"""Settings in which arms differ by design."""
+"""Settings in which arms differ by design, and where a machine has its files."""
 SHARED_STAGES = ("ingest", "index", "examine")
 
 

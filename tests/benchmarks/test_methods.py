@@ -189,6 +189,7 @@ def test_another_machine_goes_on_from_the_kept_scores_and_asks_the_base_nothing(
     asked = ("--arm", "raft", "sft", "--seeds", "1", "--kept", str(kept), "--json", str(bench.folder / "methods.json"))
     assert bench.run(*asked) == 0
     whole = bench.written()
+    assert str(bench.folder) not in (kept / "lights.sft.json").read_text("utf-8")
     (kept / "lights.sft.json").unlink()
     (bench.folder / "work").rename(bench.folder / "elsewhere")
     first_machine = len(bench.fakes.asked)
