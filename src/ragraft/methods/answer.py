@@ -73,8 +73,8 @@ def answer(
     replies = [reply_to(one, completion, builder) for one, completion in zip(fitted, completions, strict=True)]
     again = {place: own for place, reply in enumerate(replies) if (own := rereading(questions[place], reply, builder))}
     if again:
-        seconds = generator.generate([one.prompt for one in again.values()], sampling_again([*again.values()], builder))
-        for place, second in zip(again, seconds, strict=True):
+        read = generator.generate([one.prompt for one in again.values()], sampling_again([*again.values()], builder))
+        for place, second in zip(again, read, strict=True):
             replies[place] = reread(replies[place], second, builder)
     return replies
 
