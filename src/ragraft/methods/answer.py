@@ -89,6 +89,8 @@ def rereading(question: str, reply: Reply, builder: PromptBuilder) -> Fitted | N
 
     None where nothing is to be read again: the builder doesn't say so, or the reply quotes no passage below its answer.
     """
+    if not builder.rereads or reply.parsed.abstained or reply.parsed.from_memory:
+        return None
     shown = reply.fitted.passages
     quoted = tuple(
         replace(shown[number - 1], text=text)
@@ -96,7 +98,7 @@ def rereading(question: str, reply: Reply, builder: PromptBuilder) -> Fitted | N
         if number is not None and 1 <= number <= len(shown)
     )
     below = reply.completion.text[len(answer_part(reply.completion.text)) :]
-    if not (builder.rereads and quoted and below) or reply.parsed.abstained or reply.parsed.from_memory:
+    if not quoted or not below:
         return None
     turn = user_turn(question, quoted)
     messages = (*reply.fitted.prompt.messages[:-1], Message("user", turn))

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from ragraft.methods.prompt import PromptBuilder
+
+
+class Given(Protocol):
+    """Settings that can say how a model is asked."""
+
+    @property
+    def abstain_above(self) -> float | None: ...
+    @property
+    def reread(self) -> bool | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,11 @@ class Manner:
     """It abstains where that is likelier."""
     rereads: bool | None = None
     """An answer is read once more, from its quotes alone."""
+
+    @classmethod
+    def given(cls, settings: Given) -> Manner:
+        """As far as settings say it."""
+        return cls(settings.abstain_above, settings.reread)
 
     def otherwise(self, other: Manner | None) -> Manner:
         """What this doesn't say, as the other says it."""

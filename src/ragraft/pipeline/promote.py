@@ -63,7 +63,7 @@ class _Examined:
     scored: Manifest
     exam: Exam
     manner: Mapping[str, Any] | None
-    """Above which probability it abstains, where that was chosen when it was examined."""
+    """How it was asked when it was examined."""
 
 
 def registry_of(session: Session) -> Registry:

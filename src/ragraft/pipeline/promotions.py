@@ -105,5 +105,5 @@ def promotions_of(session: Session, at: At) -> Promotions:
         session.backends.streamer,
         lambda: str(session.backends.model_facts()["identity"]),
         manifest.fingerprint if manifest else None,
-        given=Manner(session.config.prompt.abstain_above, session.config.prompt.reread),
+        given=Manner.given(session.config.prompt),
     )

@@ -33,7 +33,7 @@ from ragraft.pipeline.roster import Roster
 from ragraft.pipeline.runner import Session
 from ragraft.pipeline.shadows import Shadows
 from ragraft.pipeline.shelf import Opened, Shelf, open_shelf
-from ragraft.pipeline.traffic_rows import answer_row, left_row, stamp
+from ragraft.pipeline.traffic_rows import answered_row, left_row, stamp
 from ragraft.pipeline.traffic_split import Shares
 from ragraft.pipeline.wiring import builder, manner
 from ragraft.ports import Retriever, Streamer
@@ -295,7 +295,7 @@ class Service:
         assert delta.completion is not None
         model = prepared.enquiry.model
         reply, builder = reply_to(prepared.fitted, delta.completion, self._builder), self._builder_of(model)
-        again = await self._at_desk(rereading, prepared.question, reply, builder)
+        again = rereading(prepared.question, reply, builder)
         if again is None:
             return reply
         wished = {name: getattr(prepared.sampling, name) for name in ("max_tokens", "temperature", "seed")}
@@ -322,7 +322,7 @@ class Service:
         return replace(prepared, routed=replace(routed, decision=then)), kept
 
     def _row(self, answered: Answered) -> dict[str, Any]:
-        return answer_row(answered, content=self.settings.log_content)
+        return answered_row(answered, content=self.settings.log_content)
 
     def _log_left(self, prepared: Prepared, text: str) -> None:
         """An answer that nobody waited for to its end."""

@@ -9,7 +9,7 @@ from ragraft.pipeline.enquiries import Answered, Prepared
 from ragraft.records import to_json
 
 
-def answer_row(answered: Answered, *, content: bool) -> dict[str, Any]:
+def answered_row(answered: Answered, *, content: bool) -> dict[str, Any]:
     """A row of an answer, with question and texts only where `content` is wished for."""
     prepared, reply = answered.prepared, answered.reply
     told = {

@@ -67,7 +67,7 @@ def manner(at: At, model: str) -> Manner:
     calibrated."""
     from ragraft.methods.manner import Manner
 
-    given = Manner(at.config.prompt.abstain_above, at.config.prompt.reread)
+    given = Manner.given(at.config.prompt)
     if model != "tuned":
         return given
     return given.otherwise(_found(at, "evaluate", Scorecard) or _found(at, "calibrate", Calibration))

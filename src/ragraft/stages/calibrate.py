@@ -57,7 +57,7 @@ def calibrate(
         room,
         generator,
         validation,
-        given=Manner(prompt.abstain_above, prompt.reread),
+        given=Manner.given(prompt),
         number=asking.threshold_questions,
         most=prompt.over_refusal,
         resamples=asking.resamples,

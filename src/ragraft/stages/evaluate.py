@@ -147,7 +147,7 @@ def _tuned_manner(
         room,
         generators["tuned"],
         sides.validation,
-        given=Manner(prompt.abstain_above, prompt.reread),
+        given=Manner.given(prompt),
         number=settings.threshold_questions,
         most=prompt.over_refusal,
         resamples=settings.resamples,
