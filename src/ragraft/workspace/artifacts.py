@@ -272,9 +272,9 @@ class Calibration(Artifact):
         found: dict[str, Any] = self.folder.read_json(CALIBRATION)
         return found
 
-    def manner(self) -> dict[str, Any]:
-        """How the tuned model is asked: `above` which probability it abstains, whether it `rereads` its quotes."""
-        found: dict[str, Any] = self.data()["manner"]
+    def manner(self) -> dict[str, Any] | None:
+        """As a Scorecard's; None in a calibration of an earlier version."""
+        found: dict[str, Any] | None = self.data().get("manner")
         return found
 
 

@@ -21,7 +21,19 @@ from ragraft.records import (
     Question,
     to_json,
 )
-from ragraft.workspace import Checkpoint, Corpus, Exam, Folder, Index, Lessons, LessonSet, Report, Scorecard
+from ragraft.workspace import (
+    CALIBRATION,
+    Calibration,
+    Checkpoint,
+    Corpus,
+    Exam,
+    Folder,
+    Index,
+    Lessons,
+    LessonSet,
+    Report,
+    Scorecard,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
@@ -207,3 +219,11 @@ def test_single_cards_come_back(tmp_path: Path) -> None:
 def test_a_lost_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"^No .*scorecard.json; remove .* and run again$"):
         Scorecard(Folder(tmp_path)).card()
+
+
+def test_a_calibration_of_an_earlier_version_says_nothing_of_how_to_ask(tmp_path: Path) -> None:
+    made = Calibration(Folder(tmp_path))
+    made.folder.write_json(CALIBRATION, {"abstain_above": 0.7})
+    assert made.manner() is None
+    made.folder.write_json(CALIBRATION, {"manner": {"above": 0.7, "rereads": True}})
+    assert made.manner() == {"above": 0.7, "rereads": True}
