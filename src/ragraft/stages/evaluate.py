@@ -36,7 +36,7 @@ from ragraft.methods.selective import CONFIDENCE, risk_coverage
 from ragraft.methods.text_fit import TextFit, measure_texts
 from ragraft.ports import Generator, Grader, Scorer
 from ragraft.records import Answer, ExamQuestion, to_json
-from ragraft.workspace import FORGETTING, MANNER, TIMING, Exam, Folder, Index, Scorecard
+from ragraft.workspace import FORGETTING, TIMING, Exam, Folder, Index, Scorecard
 
 Generators = Mapping[str, Generator]
 Spent = Callable[[], tuple[int, float]]
@@ -90,7 +90,7 @@ def evaluate(
                 abstaining=abstaining,
             )
             out.write_json("fewshot.json", facts)
-        found = _tuned_manner(sides, room, generators, settings=settings, prompt=prompt, out=out)
+        found = _tuned_manner(sides, room, generators, settings=settings, prompt=prompt)
         arms = [_arm(model, generators, shots, found.manner if found else UNSAID) for model in settings.models]
         task = bar.add_task("answering", total=sum(len(shown) for shown in cells.values()) * len(arms))
         room.tick = partial(bar.advance, task)
@@ -138,12 +138,11 @@ def _tuned_manner(
     *,
     settings: EvaluateConfig,
     prompt: PromptConfig,
-    out: Folder,
 ) -> Found | None:
     """When the tuned model abstains, and whether it rereads its quotes: as is set, else as the validation side says."""
     if "tuned" not in settings.models:
         return None
-    found = find_manner(
+    return find_manner(
         room,
         generators["tuned"],
         sides.validation,
@@ -153,8 +152,6 @@ def _tuned_manner(
         resamples=settings.resamples,
         seed=settings.seed,
     )
-    out.write_json(MANNER, to_json(found))
-    return found
 
 
 def _arm(model: str, generators: Generators, shots: Shots, manner: Manner) -> Arm:

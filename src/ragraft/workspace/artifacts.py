@@ -33,7 +33,6 @@ from ragraft.workspace.folder import Folder
 RETRIEVED = "retrieved.jsonl"
 CHANGES, RENAMED = "changes.jsonl", "renamed.json"
 FORGETTING = "forgetting.json"
-MANNER = "manner.json"
 TIMING = "timing.json"
 """Apart from the scores: the same answers are the same on any machine, what they took is not."""
 LINT = "lint.json"
@@ -280,9 +279,8 @@ class Calibration(Artifact):
 
 @dataclass(frozen=True, slots=True)
 class Scorecard(Artifact):
-    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, manner.json (how the tuned model is asked,
-    and how that was chosen), forgetting.json and forgetting.jsonl; rows of sweeps, probes and judgements where they
-    were asked for."""
+    """70-scores: answers.jsonl, scorecard.json, fewshot.json, timing.json, forgetting.json and forgetting.jsonl; rows
+    of sweeps, probes and judgements where they were asked for."""
 
     def answers(self) -> Iterator[Answer]:
         return map(answer_from_json, self.folder.read_jsonl("answers.jsonl"))
@@ -294,7 +292,8 @@ class Scorecard(Artifact):
     def manner(self) -> dict[str, Any] | None:
         """How the tuned model is asked: `above` which probability it abstains, whether it `rereads` its quotes; None
         where none was."""
-        return self.folder.read_json(MANNER)["manner"] if self.folder.has(MANNER) else None
+        found: dict[str, Any] | None = self.card().get("manner", {}).get("manner")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def test_the_tuned_model_is_asked_as_its_own_exam_chose(make_site: Callable[...,
     site = make_site()
     bring(site)
     scores = Folder(site.run / "70-scores")
-    scores.write_json("manner.json", {"manner": {"above": 0.7, "rereads": True}})
+    scores.write_json("scorecard.json", {"manner": {"manner": {"above": 0.7, "rereads": True}}})
     at = open_session(site.file).at()
     assert manner(at, "tuned") == Manner(0.7, rereads=True)
     assert manner(at, "base") == Manner()
