@@ -1,7 +1,9 @@
 """Conformal risk control: the lowest threshold whose expected loss stays within a bound. Knows numbers only.
 
-A rule takes what scores above a threshold t, and taking row i costs loss_i, within 0..B: L_i(t) = loss_i where
-score_i > t, else 0. L_i falls as t rises, is continuous from the right, and nothing is taken at t = 1.
+A rule takes what scores above a threshold t, and taking a row costs its loss, within 0..B. Rows of one cluster share
+their documents, so clusters, not rows, are what is exchangeable (as the groups of Dunn, Wasserman and Ramdas 2022,
+1809.07441): L_i(t) is the mean, over the rows of cluster i, of loss where score > t, else 0. L_i falls as t rises, is
+continuous from the right, and nothing is taken at t = 1. What is promised is of a question on new documents.
 
 Theorem (Angelopoulos, Bates, Fisch, Lei and Schuster 2022, 2208.02814, Theorem 1): let L_1 … L_n, L_n+1 be
 exchangeable random functions of t, each falling in t, continuous from the right, never above B, and within the wanted
@@ -9,11 +11,12 @@ bound a where t is largest. With R(t) the mean of L_1 … L_n, and
 
     T = inf { t : n / (n + 1) R(t) + B / (n + 1) <= a }    (the largest t where no t is in the set),
 
-the expected loss of the next row, E[L_n+1(T)], is at most a. The mean is over the n rows as well as the next one: it
+the expected loss of the next one, E[L_n+1(T)], is at most a. The mean is over all n as well as the next one: it
 bounds what such choices lose on average, not what each single choice does.
 
-B / (n + 1) is the correction for a finite sample: it takes the row that is still to come for the worst. So no bound a
-can be promised on fewer than B / a - 1 rows, whatever they say: 99 for one point of 100.
+B / (n + 1) is the correction for a finite sample: it takes the cluster that is still to come for the worst. So no bound
+a can be promised on fewer than B / a - 1 clusters, whatever they say: 99 for one point of 100. Counting rows instead
+promised too much: 150 questions on two articles bounded a loss at 1 point that was 6.4 on six other articles.
 
 What is lost by skipping may be negative, where memory knows better. The theorem wants losses that fall in t, so such
 rows count as 0: the mean of what is lost is then at most what is bounded.
@@ -22,6 +25,7 @@ rows count as 0: the mean of what is lost is then at most what is bounded.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +33,7 @@ import numpy as np
 
 NOTHING = 1.0
 """The largest threshold: no probability is above it."""
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,11 @@ class Control:
     most: float
     """The bound."""
     n: int
+    """Clusters."""
     needed: int
-    """Rows without which no such bound can be promised."""
+    """Clusters without which no such bound can be promised."""
     loss: float
-    """Mean loss of the rows at this threshold."""
+    """Mean loss of the clusters at this threshold."""
     taken: int
     """Rows above the threshold."""
 
@@ -57,28 +63,32 @@ class Control:
 def control_risk(
     scores: Sequence[float],
     losses: Sequence[float],
+    clusters: Sequence[str],
     *,
     most: float,
-    always: Sequence[float] = (),
+    always: Sequence[bool] = (),
     bound: float = 1.0,
 ) -> Control:
     """The lowest threshold that keeps the expected loss at most `most`.
 
-    `always` are losses of further rows that are taken whatever the threshold is. Scores lie within 0..1 and losses
-    within 0..`bound`; raises ValueError for others.
+    Each row has a score within 0..1, a loss within 0..`bound` and its cluster; `always` marks those that are taken
+    whatever the threshold is. Raises ValueError for other numbers and for unequal lengths.
     """
-    score, loss = np.array(scores, float), np.array(losses, float)
-    kept = math.fsum(always)
-    if not all(0 <= one <= bound for one in (*losses, *always)) or not all(0 <= one <= 1 for one in scores):
+    if len({len(scores), len(losses), len(clusters), len(always) or len(scores)}) > 1:
+        raise ValueError("every row has a score, a loss and a cluster")
+    if not all(0 <= one <= bound for one in losses) or not all(0 <= one <= 1 for one in scores):
         raise ValueError(f"scores lie within 0..1 and losses within 0..{bound:g}")
-    n = len(score) + len(always)
-    needed = math.ceil(bound / most - 1 - 1e-9)
+    sizes = Counter(clusters)
+    weighed = np.array([loss / sizes[cluster] for loss, cluster in zip(losses, clusters, strict=True)], float)
+    settled = np.array(always or [False] * len(scores), bool)
+    kept, score, weighed = math.fsum(weighed[settled]), np.array(scores, float)[~settled], weighed[~settled]
+    n, needed = len(sizes), math.ceil(bound / most - 1 - 1e-9)
     # The set is closed and L constant between scores: its least element is 0 or one of them.
     tried = np.unique(np.concatenate([[0.0], score, [NOTHING]]))
     order = np.argsort(-score, kind="stable")
-    summed = np.concatenate([[0.0], np.cumsum(loss[order])])
+    summed = np.concatenate([[0.0], np.cumsum(weighed[order])])
     above = len(score) - np.searchsorted(np.sort(score), tried, side="right")
-    within = (kept + summed[above] + bound) / (n + 1) <= most
+    within = (kept + summed[above] + bound) / (n + 1) <= most + _ROUNDING
     place = int(np.argmax(within)) if within.any() else len(tried) - 1
     mean = float(kept + summed[above[place]]) / n if n else 0.0
     return Control(float(tried[place]), bool(within.any()), most, n, needed, mean, int(above[place]))

@@ -181,7 +181,8 @@ def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None
     drafts = [Seen(row.draft_signals, right(row.closed), row.question.cluster) for row in rows]
     replies = [Seen(row.reply_signals, right(row.shown), row.question.cluster) for row in rows]
     closed, shown = (tuple(out_of_fold(seen, folds=folds, seed=seed)) for seen in (drafts, replies))
-    skip = control_risk(closed, [max(row.gain, 0.0) for row in rows], most=max_loss)
+    clusters = [row.question.cluster for row in rows]
+    skip = control_risk(closed, [max(row.gain, 0.0) for row in rows], clusters, most=max_loss)
     answer = (
         _control_answers(rows, closed, shown, skip_above=skip.threshold, max_wrong=max_wrong) if max_wrong else None
     )
@@ -197,11 +198,7 @@ def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None
 def _control_answers(
     rows: Sequence[Both], closed: Sequence[float], shown: Sequence[float], *, skip_above: float, max_wrong: float
 ) -> Control:
-    looked_up = [place for place in range(len(rows)) if closed[place] <= skip_above]
-    skipped = [row for row, sure in zip(rows, closed, strict=True) if sure > skip_above]
-    return control_risk(
-        [shown[place] for place in looked_up],
-        [float(wrong(rows[place].shown)) for place in looked_up],
-        most=max_wrong,
-        always=[float(wrong(row.closed)) for row in skipped],
-    )
+    skipped = [sure > skip_above for sure in closed]
+    given = [row.closed if skips else row.shown for row, skips in zip(rows, skipped, strict=True)]
+    clusters = [row.question.cluster for row in rows]
+    return control_risk(shown, [float(wrong(one)) for one in given], clusters, most=max_wrong, always=skipped)

@@ -70,8 +70,8 @@ def sentences(data: Data) -> list[str]:
         skip_sentence(data),
         *_answer_sentences(data),
         f"Thresholds rest on {plural(data['questions'], 'question')} in {plural(data['clusters'], 'cluster')} of the "
-        "calibration side, each with probabilities out of fold. What is promised is promised of questions like these "
-        "(exchangeable with them), in the mean, and of no others.",
+        "calibration side, each with probabilities out of fold. What is promised is promised of questions on documents "
+        "like these (clusters exchangeable with them), in the mean, and of no others.",
         *([f"{label[:1].upper()}{label[1:]}."] if label else []),
         *_exam_sentences(data),
     ]
@@ -82,8 +82,9 @@ def skip_sentence(data: Data) -> str:
     skip, most = data["skip"], points(data["skip"]["most"])
     if skip["too_few"]:
         return (
-            f"The calibration side is too small for the guarantee: {plural(skip['n'], 'question')}, and {most} points "
-            f"of score cannot be promised on fewer than {skip['needed']:,}; auto always retrieves."
+            "The calibration side is too small for the guarantee: its questions stand in "
+            f"{plural(skip['n'], 'cluster')} of shared documents, and {most} points of score cannot be promised on "
+            f"fewer than {skip['needed']:,}; auto always retrieves."
         )
     if not skip["taken"]:
         return (
@@ -103,8 +104,8 @@ def _answer_sentences(data: Data) -> list[str]:
     most = points(answer["most"])
     if answer["too_few"]:
         return [
-            f"Nor can it be promised on fewer than {answer['needed']:,} questions that at most {most} of 100 are "
-            "answered wrongly: auto abstains from everything."
+            f"Nor can it be promised on fewer than {answer['needed']:,} such clusters that at most {most} of 100 "
+            "questions are answered wrongly: auto abstains from everything."
         ]
     if not answer["taken"]:
         return [f"No threshold keeps wrong answers within {most} of 100: auto abstains wherever it retrieves."]

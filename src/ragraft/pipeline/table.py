@@ -343,7 +343,7 @@ TABLE: tuple[Stage, ...] = (
         settings=calibration_settings,
         identity=lambda at: [_model(at), _retrieved(at)],
         run=run_calibration,
-        version=6,
+        version=7,
         apart=True,
     ),
     Stage(

@@ -52,8 +52,8 @@ def test_nothing_is_held_that_was_not_promised() -> None:
         (record(), "Auto skips retrieval where a right closed-book answer has a calibrated probability above 0."),
         (
             record(20),
-            "The calibration side is too small for the guarantee: 20 questions, and 3.0 points of score cannot be "
-            "promised on fewer than 33; auto always retrieves.",
+            "The calibration side is too small for the guarantee: its questions stand in 10 clusters of shared "
+            "documents, and 3.0 points of score cannot be promised on fewer than 33; auto always retrieves.",
         ),
         (
             record(knows=0.0, reads=1.0),
@@ -69,7 +69,7 @@ def test_what_is_promised_is_one_sentence(data: dict[str, Any], says: str) -> No
 def test_who_it_is_promised_of_and_whether_it_held() -> None:
     told = " ".join(sentences(record(max_wrong=0.3)))
     assert "240 questions in 120 clusters of the calibration side" in told
-    assert "promised of questions like these (exchangeable with them), in the mean, and of no others" in told
+    assert "promised of questions on documents like these (clusters exchangeable with them), in the mean" in told
     assert "It abstains where an answer from passages has a calibrated probability of" in told
     assert told.count(": it held.") == 2
     assert sentences(record(exam=False))[-1] == "Not checked on the exam (calibrate.exam is false)."
@@ -91,7 +91,7 @@ def test_a_bound_that_did_not_hold_is_told(figure: dict[str, Any], ends: str) ->
 
 def test_hopeless_bounds_on_wrong_answers_are_told() -> None:
     few = " ".join(sentences(record(20, max_wrong=0.01)))
-    assert "Nor can it be promised on fewer than 99 questions that at most 1.0 of 100 are answered wrongly" in few
+    assert "Nor can it be promised on fewer than 99 such clusters that at most 1.0 of 100 questions are answered" in few
 
 
 def test_charts_show_curves_and_where_auto_stands() -> None:

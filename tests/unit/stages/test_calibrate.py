@@ -159,8 +159,8 @@ def test_a_small_side_promises_nothing(tmp_path: Path, word_tokenizer: Tokenizer
     made = bring(tmp_path, World(knows=1.0), word_tokenizer, max_loss=0.01, max_questions=90)
     assert figures(made, "exam")["skipped"] == 0.0
     assert made.folder.read_json("summary.json")["auto"].startswith(
-        "The calibration side is too small for the guarantee: 90 questions, and 1.0 points of score cannot be promised "
-        "on fewer than 99"
+        "The calibration side is too small for the guarantee: its questions stand in 90 clusters of shared documents, "
+        "and 1.0 points of score cannot be promised on fewer than 99"
     )
 
 
