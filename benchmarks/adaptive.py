@@ -23,21 +23,18 @@ from typing import Any
 
 from benchmarks.ending import ended
 from benchmarks.figures import Row, row_of, table_of
-from benchmarks.methods import PACKAGES, data_folder
+from benchmarks.methods import PACKAGES, QUICK_SET, data_folder, work_folder
+from benchmarks.methods import QUICK as QUICK_METHODS
 from benchmarks.sets import names_of, open_set
 from ragraft.errors import ConfigError
 from ragraft.methods.routing_table import sentences
-from ragraft.models.sources import cache_folder
 from ragraft.pipeline import Event, Session, run_table
 from ragraft.records import Interval
 from ragraft.workspace import Calibration, write_atomically
 
 SETS = ("nq", "squad", "cortex_docs_v1.21.1")
-QUICK_SET = "squad"
 QUICK = (
-    "synthesize.max_questions=16",
-    "synthesize.max_validation=2",
-    "evaluate.max_questions=6",
+    *QUICK_METHODS,
     "evaluate.threshold_questions=6",
     "calibrate.max_questions=12",
     "calibrate.max_loss=0.2",
@@ -71,7 +68,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="also keep the rows here, set by set")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every set")
     options = parser.parse_args(arguments)
-    options.work = options.work or cache_folder() / "benchmarks" / "methods"
+    options.work = work_folder(options.work)
     options.only = options.only or ([QUICK_SET] if options.quick else list(SETS))
     options.set = [*(QUICK if options.quick else ()), *options.set]
     return options

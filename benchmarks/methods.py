@@ -100,7 +100,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error("--seeds: one training is the least")
-    options.work = options.work or cache_folder() / "benchmarks" / "methods"
+    options.work = work_folder(options.work)
     options.only = options.only or ([QUICK_SET] if options.quick else None)
     options.arm = options.arm or list(QUICK_ARMS if options.quick else CHAINS)
     options.set = [*(QUICK if options.quick else ()), *options.set]
@@ -119,6 +119,11 @@ def data_folder(given: Path | None) -> Path:
             f"--data DIR: name the folder that holds {SETS[0]} and the other sets, or set {DATA_VARIABLE}"
         )
     return Path(named)
+
+
+def work_folder(given: Path | None) -> Path:
+    """Where the runs are kept, as named or in ragraft's cache."""
+    return given or cache_folder() / "benchmarks" / "methods"
 
 
 def _names(options: argparse.Namespace) -> list[str]:

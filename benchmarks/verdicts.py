@@ -29,13 +29,12 @@ from typing import Any
 from benchmarks.arms.cells import Cell, Done, read_done
 from benchmarks.arms.kept import read_kept
 from benchmarks.ending import ended
-from benchmarks.methods import PACKAGES, QUICK, data_folder
+from benchmarks.methods import PACKAGES, QUICK, data_folder, work_folder
 from benchmarks.sets import aligned, names_of, open_set
 from ragraft.config import RetrieveConfig
 from ragraft.errors import ConfigError
 from ragraft.methods.report_text import interval
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
-from ragraft.models.sources import cache_folder
 from ragraft.pipeline import ROWS, Event, Session, run_table, show
 from ragraft.pipeline.compare import scored_run
 from ragraft.records import Answer, Interval, to_json
@@ -159,7 +158,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="also write the rows here")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every set, as given to methods")
     options = parser.parse_args(arguments)
-    options.work = options.work or cache_folder() / "benchmarks" / "methods"
+    options.work = work_folder(options.work)
     options.set = [*((*QUICK, "diagnose.max_questions=8") if options.quick else ()), *options.set]
     return options
 
