@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Site
@@ -12,8 +14,17 @@ if TYPE_CHECKING:
 MakeSite = Callable[..., "Site"]
 
 
-def test_calibrate_prints_tables_and_ask_goes_by_it(ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes) -> None:
-    site = make_site()
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "(auto: always retrieves by this calibration, so nothing was drafted from memory)"),
+        ({"max_wrong": 0.005}, "(auto: abstain; right closed-book 0."),
+    ],
+)
+def test_calibrate_prints_tables_and_ask_goes_by_it(
+    ragraft_: Ragraft, make_site: MakeSite, fakes: Fakes, *, settings: dict[str, Any], told: str
+) -> None:
+    site = make_site(calibrate=settings)
     ask = ("ask", "Who keeps the lamp of Esker?", "--retrieval", "auto", "--file", site.file)
     ragraft_("train", site.file)
     wanted = f"ragraft: No calibration in {site.run}, which retrieval auto needs. Run: ragraft calibrate\n"
@@ -24,10 +35,10 @@ def test_calibrate_prints_tables_and_ask_goes_by_it(ragraft_: Ragraft, make_site
     assert "What retrieval: auto does" in said
     assert "The calibration side is too small for the guarantee" in said
     assert out.endswith(ragraft_("show", "calibration", "--file", site.file)[1])
-    assert ragraft_(*ask)[2].startswith("(auto: retrieve; right closed-book 0.")
-    code, out, told = ragraft_(*ask[:2], "--retrieval", "never", "--file", site.file)
+    assert ragraft_(*ask)[2].startswith(told)
+    code, out, beside = ragraft_(*ask[:2], "--retrieval", "never", "--file", site.file)
     assert (code, out) == (0, "nothing\n")
-    assert told.endswith(", 0 passages)\n")
+    assert beside.endswith(", 0 passages)\n")
 
 
 def test_diagnose_prints_tables_and_verdict_and_then_has_nothing_to_do(

@@ -120,6 +120,8 @@ def serve(  # noqa: PLR0917 — options, not positions
 
 def _decision(decision: Decision) -> str:
     """What was decided on retrieval, and how likely which answer was right."""
+    if decision.closed_book is None:
+        return "auto: always retrieves by this calibration, so nothing was drafted from memory"
     then = "" if decision.with_passages is None else f", with passages {decision.with_passages:.2f}"
     return f"auto: {decision.route}; right closed-book {decision.closed_book:.2f}{then}"
 

@@ -29,8 +29,8 @@ class Decision:
     """What the router did with a question, and the calibrated probabilities that it went by."""
 
     route: Route
-    closed_book: float
-    """That the draft is right."""
+    closed_book: float | None = None
+    """That the draft is right; None where none was written, since nothing depends on it."""
     with_passages: float | None = None
     """That the answer from passages is right; None where nothing was looked up."""
 
@@ -48,6 +48,11 @@ class Router:
     @property
     def may_abstain(self) -> bool:
         return self.answer_above > 0
+
+    @property
+    def drafts(self) -> bool:
+        """Whether anything depends on a draft: one that never skips and never abstains always looks up."""
+        return self.skip_above < NOTHING or self.may_abstain
 
     def of_draft(self, question: str, draft: Reply, count: Count) -> Decision:
         """Whether the draft is the answer. Raises InputError where its generator tells no probabilities."""
@@ -96,10 +101,17 @@ def abstaining(reply: Reply, builder: PromptBuilder) -> Reply:
 
 
 def decided(
-    question: str, draft: Reply, look_up: Callable[[], Reply], *, router: Router, builder: PromptBuilder
+    question: str,
+    remember: Callable[[], Reply],
+    look_up: Callable[[], Reply],
+    *,
+    router: Router,
+    builder: PromptBuilder,
 ) -> tuple[Reply, Decision]:
-    """The answer to a question with this draft, and how it came about; `look_up` answers from passages."""
-    count = builder.tokenizer.count
+    """The answer to a question and how it came about; `remember` drafts it closed-book, `look_up` from passages."""
+    if not router.drafts:
+        return look_up(), Decision("retrieve")
+    count, draft = builder.tokenizer.count, remember()
     first = router.of_draft(question, draft, count)
     if first.route == "skip":
         return draft, first

@@ -6,8 +6,9 @@ Knows graded answers and probabilities; computes figures with intervals over clu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class Routed:
     closed_book: float
     with_passages: float
     decision: Decision
+    drafts: bool
+    """Whether the router asks for a draft."""
 
     @property
     def skipped(self) -> bool:
@@ -58,8 +61,8 @@ class Routed:
 
     @property
     def tokens(self) -> float:
-        """Read and written: the draft always, the passages where they were looked up."""
-        return tokens(self.both.closed) + (0.0 if self.skipped else tokens(self.both.shown))
+        """Read and written: the draft where the router goes by it, the passages where they were looked up."""
+        return self.drafts * tokens(self.both.closed) + (0.0 if self.skipped else tokens(self.both.shown))
 
 
 def tokens(answer: Answer) -> float:
@@ -71,7 +74,7 @@ def route(
 ) -> list[Routed]:
     """What the router does where these are the probabilities."""
     return [
-        Routed(row, one, two, router.decide(one, two))
+        Routed(row, one, two, router.decide(one, two), router.drafts)
         for row, one, two in zip(rows, closed_book, with_passages, strict=True)
     ]
 
@@ -82,6 +85,7 @@ def routing_figures(rows: Sequence[Routed], *, resamples: int, seed: int) -> dic
         return {}
     clusters = [row.both.question.cluster for row in rows]
     share = partial(mean_interval, clusters=clusters, share=True, resamples=resamples, seed=seed)
+    bounded = partial(_of_clusters, clusters=clusters, resamples=resamples, seed=seed)
     always = [score(row.both.shown) for row in rows]
     difference = partial(paired_difference, clusters=clusters, resamples=resamples, seed=seed)
     figures: dict[str, Interval] = {
@@ -91,9 +95,10 @@ def routing_figures(rows: Sequence[Routed], *, resamples: int, seed: int) -> dic
         "auto": share([row.without_abstaining for row in rows]),
         "auto_abstaining": share([row.score for row in rows]),
         "lost": difference(always, [row.without_abstaining for row in rows]),
-        "loss": share([max(row.both.gain, 0.0) * row.skipped for row in rows]),
+        "loss": bounded([max(row.both.gain, 0.0) * row.skipped for row in rows]),
         "wrong_always": share([float(wrong(row.both.shown)) for row in rows]),
         "wrong": share([float(row.wrong) for row in rows]),
+        "wrong_bounded": bounded([float(row.wrong) for row in rows]),
         "abstains_always": share([float(row.both.shown.abstained) for row in rows]),
         "abstains": share([float(row.says_nothing) for row in rows]),
         "tokens_always": mean_interval([tokens(row.both.shown) for row in rows], clusters, resamples=resamples),
@@ -110,6 +115,15 @@ def routing_figures(rows: Sequence[Routed], *, resamples: int, seed: int) -> dic
         "risk_coverage": risk_coverage(rows),
         "calibration": _calibrations(rows, resamples=resamples, seed=seed),
     }
+
+
+def _of_clusters(values: Sequence[float], clusters: Sequence[str], *, resamples: int, seed: int) -> Interval:
+    """The mean of a share over clusters, each weighing the same: what conformal risk control bounds."""
+    of: dict[str, list[float]] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        of.setdefault(cluster, []).append(value)
+    means = [fmean(inside) for inside in of.values()]
+    return replace(mean_interval(means, list(of), share=True, resamples=resamples, seed=seed), n=len(values))
 
 
 def _saved(rows: Sequence[Routed], clusters: Sequence[str], *, resamples: int, seed: int) -> Interval:

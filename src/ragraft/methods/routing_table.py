@@ -18,9 +18,10 @@ ROWS = (
     ("never", "Score, never retrieving"),
     ("auto", "Score, auto"),
     ("lost", "Lost by skipping, always minus auto"),
-    ("loss", "Lost where skipping loses (what is bounded)"),
+    ("loss", "Lost where skipping loses, every cluster alike (what is bounded)"),
     ("wrong_always", "Answered wrongly, always retrieving"),
     ("wrong", "Answered wrongly, auto"),
+    ("wrong_bounded", "Answered wrongly, auto, every cluster alike (what calibrate.max_wrong bounds)"),
     ("abstains_always", "Abstains, always retrieving"),
     ("abstains", "Abstains, auto"),
     ("oracle_skipped", "Retrievals that a perfect router would save"),
@@ -122,8 +123,8 @@ def _exam_sentences(data: Data) -> list[str]:
     if not data["skip"]["too_few"]:
         held.append(_held("the loss was", data["exam"]["figures"]["loss"], data["skip"]["most"]))
     if data["answer"] is not None and not data["answer"]["too_few"]:
-        held.append(_held("wrongly answered were", data["exam"]["figures"]["wrong"], data["answer"]["most"]))
-    saved = data["exam"]["figures"]["tokens_saved"]["value"]
+        held.append(_held("wrongly answered were", data["exam"]["figures"]["wrong_bounded"], data["answer"]["most"]))
+    saved = data["exam"]["figures"]["tokens_saved"]["value"]  # 0 where nothing is drafted
     if saved < 0:
         held.append("Drafts cost more tokens than skipping saves: for tokens alone, always is cheaper here.")
     return held

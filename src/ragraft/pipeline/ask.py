@@ -75,7 +75,7 @@ def _ask(session: Session, question: str, *, model: str | None, retrieval: str, 
     decision = None
     if retrieval == "auto":
         router = open_router(session, at, name)
-        reply, decision = decided(question, remembered(), looked_up, router=router, builder=prompts)
+        reply, decision = decided(question, remembered, looked_up, router=router, builder=prompts)
     else:
         reply = looked_up() if retrieval == "always" else remembered()
     notes = notes_on(session, name) + _notes_on_then(session, as_of)

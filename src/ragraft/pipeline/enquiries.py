@@ -32,7 +32,7 @@ class Enquiry:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """With retrieval auto: the closed-book draft, and what is decided so far."""
+    """With retrieval auto, where a draft decides: the closed-book draft, and what is decided so far."""
 
     router: Router
     draft: Reply
@@ -77,7 +77,9 @@ class Prepared:
     @property
     def decision(self) -> str:
         """always or never, as it was asked for; with auto skip, retrieve or abstain."""
-        return self.routed.decision.route if self.routed else str(self.enquiry.retrieval)
+        if self.routed:
+            return self.routed.decision.route
+        return "retrieve" if self.enquiry.retrieval == "auto" else str(self.enquiry.retrieval)
 
 
 @dataclass(frozen=True, slots=True)

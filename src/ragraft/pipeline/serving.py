@@ -120,8 +120,15 @@ class Service:
                     raise
                 wish = "always"  # nobody asked this question to be routed
             else:
-                return await self._decide(replace(enquiry, retrieval=wish), router, index)
+                return await self._routed(replace(enquiry, retrieval=wish), router, index)
         return await self._at_desk(self._prepare, replace(enquiry, retrieval=wish), index)
+
+    async def _routed(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
+        """As the router decides; one that always looks up is asked for no draft."""
+        if router.drafts:
+            return await self._decide(enquiry, router, index)
+        prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"), index)
+        return replace(prepared, enquiry=enquiry)
 
     def _router_for(self, enquiry: Enquiry, index: Opened) -> Router:
         """Raises InputError where nothing is calibrated for what is asked."""

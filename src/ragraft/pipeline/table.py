@@ -343,7 +343,7 @@ TABLE: tuple[Stage, ...] = (
         settings=calibration_settings,
         identity=lambda at: [_model(at), _retrieved(at)],
         run=run_calibration,
-        version=7,
+        version=8,
         apart=True,
     ),
     Stage(

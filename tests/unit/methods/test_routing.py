@@ -167,16 +167,23 @@ def test_a_question_goes_its_way(word_tokenizer: Tokenizer) -> None:
     builder = PromptBuilder(word_tokenizer, ABSTENTION, 300, 40)
     draft = reply("Answer: answer 7", sure=-0.01)
     shown = reply("Answer: something", sure=-2.0, scores=(0.5, 0.2))
+    drafted: list[int] = []
     looked: list[int] = []
+
+    def remember() -> Reply:
+        drafted.append(1)
+        return draft
 
     def look_up() -> Reply:
         looked.append(1)
         return shown
 
     def ask(router: Router) -> tuple[Reply, Decision]:
-        return decided("What is thing 7?", draft, look_up, router=router, builder=builder)
+        return decided("What is thing 7?", remember, look_up, router=router, builder=builder)
 
-    given, decision = ask(Router())
+    assert ask(Router()) == (shown, Decision("retrieve"))
+    assert (len(drafted), len(looked)) == (0, 1), "nothing depends on a draft"
+    given, decision = ask(Router(skip_above=0.6))
     assert (given, decision.route, decision.closed_book) == (shown, "retrieve", 0.5)
     skipping = Router(fitted.closed_book, fitted.with_passages, 0.0, 0.0)
     given, decision = ask(skipping)
@@ -186,7 +193,7 @@ def test_a_question_goes_its_way(word_tokenizer: Tokenizer) -> None:
     assert decision.route == "abstain"
     assert (given.parsed.abstained, given.completion.text) == (True, f"Answer: {ABSTENTION}")
     assert given == abstaining(shown, builder)
-    assert len(looked) == 2
+    assert (len(drafted), len(looked)) == (3, 3)
 
 
 def test_a_generator_without_probabilities_is_told() -> None:

@@ -34,7 +34,7 @@ def test_figures_are_sums() -> None:
     assert (values["always"], values["never"]) == (pytest.approx(3 / 5), pytest.approx(2 / 5))
     assert values["auto"] == pytest.approx(3 / 5)
     assert values["lost"] == pytest.approx(0.0), "what one loses another wins"
-    assert values["loss"] == pytest.approx(1 / 5)
+    assert values["loss"] == pytest.approx(1 / 6), "one of two questions in one of three clusters"
     assert (values["wrong_always"], values["wrong"]) == (pytest.approx(2 / 5), pytest.approx(1 / 5))
     assert values["abstains"] == pytest.approx(1 / 5)
     assert (values["oracle"], values["oracle_skipped"]) == (pytest.approx(4 / 5), pytest.approx(3 / 5))
@@ -54,9 +54,25 @@ def test_to_abstain_is_right_where_there_is_no_answer() -> None:
 
 
 def test_drafts_that_save_nothing_cost_tokens() -> None:
-    found = routing_figures(routed(skip_above=1.0), resamples=200, seed=0)["figures"]
+    found = routing_figures(routed(skip_above=0.95), resamples=200, seed=0)["figures"]
     assert found["tokens_saved"]["value"] < 0
     assert found["skipped"]["value"] == 0.0
+
+
+def test_a_router_that_always_looks_up_costs_nothing_more() -> None:
+    found = routing_figures(routed(skip_above=1.0, answer_above=0.0), resamples=200, seed=0)["figures"]
+    assert (found["tokens_saved"]["value"], found["skipped"]["value"]) == (0.0, 0.0)
+
+
+def test_what_is_bounded_weighs_clusters_alike() -> None:
+    """The promise is of clusters: a large one that loses nothing hides no small one that does."""
+    rows = [both(n, knows=n != 4, reads=True, sure=-0.1) for n in range(5)]
+    rows = [replace(row, question=replace(row.question, cluster="ab"[n == 4])) for n, row in enumerate(rows)]
+    made = route(rows, [0.9] * 5, [0.9] * 5, Router(skip_above=0.5))
+    found = routing_figures(made, resamples=200, seed=0)["figures"]
+    assert found["lost"]["value"] == pytest.approx(1 / 5)
+    assert found["loss"]["value"] == found["wrong_bounded"]["value"] == pytest.approx(1 / 2)
+    assert (found["loss"]["n"], found["loss"]["clusters"]) == (5, 2)
 
 
 def test_curves_go_from_always_to_never_and_the_oracle_is_never_below() -> None:

@@ -109,7 +109,7 @@ def test_a_server_follows_a_sync_and_each_question_keeps_its_version(
 def test_what_is_looked_up_after_the_draft_is_of_the_version_that_the_question_began_with(
     make_site: MakeSite, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = make_site(calibrate={"max_loss": 0.005, "exam": False})
+    site = make_site(calibrate={"max_loss": 0.005, "max_wrong": 0.005, "exam": False})
     bring(site, last="train")
     bring(site, last="calibrate")
     first = current(site)

@@ -133,7 +133,7 @@ def test_a_draft_that_can_be_trusted_is_the_answer(serves: Serves, stream: bool)
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_draft_that_cannot_be_trusted_is_paid_for_and_not_told(serves: Serves, stream: bool) -> None:
-    client = serves(router=Router()).client()
+    client = serves(router=Router(skip_above=0.6)).client()
     text, extra, usage = auto(client, stream=stream)
     always = chat(client).json()
     assert text == always["choices"][0]["message"]["content"] == ANSWER
@@ -142,6 +142,19 @@ def test_a_draft_that_cannot_be_trusted_is_paid_for_and_not_told(serves: Serves,
     assert extra["retrieval"]["probability"] == {"closed_book": 0.5, "with_passages": 0.5}
     draft = chat(client, ragraft={"retrieval": "never"}).json()["usage"]
     assert {key: always["usage"][key] + draft[key] for key in usage} == usage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_router_that_always_looks_up_asks_for_no_draft(serves: Serves, stream: bool) -> None:
+    served = serves(router=Router())
+    client = served.client()
+    text, extra, usage = auto(client, stream=stream)
+    always = chat(client).json()
+    assert (text, usage) == (always["choices"][0]["message"]["content"], always["usage"])
+    wanted = {"wish": "auto", "decision": "retrieve", "query": QUESTION, "probability": None}
+    assert extra["retrieval"] == wanted
+    assert [row["retrieval"] for row in served.rows] == ["auto", "always"]
+    assert 'ragraft_retrieval_decisions_total{decision="retrieve"} 1.0' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -188,7 +201,7 @@ def test_the_setting_holds_where_a_request_says_nothing(serves: Serves) -> None:
     ],
 )
 def test_what_was_not_calibrated_is_refused(serves: Serves, body: dict[str, Any], says: str) -> None:
-    client = serves(router=Router()).client()
+    client = serves(router=Router(skip_above=0.6)).client()
     response = chat(client, **{"ragraft": {"retrieval": "auto"}, **body})
     assert (response.status_code, response.json()["error"]["message"]) == (400, says)
     bare = chat(serves().client(), ragraft={"retrieval": "auto"})

@@ -67,6 +67,6 @@ def test_as_text_nothing_of_the_first_reading_is_told(serves: Serves, stream: bo
 
 
 def test_with_retrieval_auto_what_is_judged_is_what_is_told(serves: Serves) -> None:
-    served = serves(manner=Manner(0.7, rereads=True), router=Router())
+    served = serves(manner=Manner(0.7, rereads=True), router=Router(skip_above=0.6))
     text, extra, _ = auto(served.client(), stream=False)
     assert (text, extra["retrieval"]["decision"]) == (ANSWER, "retrieve")
