@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from ragraft.config.sections import Section
@@ -12,6 +14,8 @@ class CalibrateConfig(Section):
     """Score (F1, of 1) that retrieval: auto may lose a question, in the mean, where it skips retrieval."""
     max_wrong: float | None = Field(None, gt=0, lt=1)
     """Share of questions that retrieval: auto may answer wrongly, or it abstains; null: only as the model does."""
+    saves: Literal["tokens", "retrievals"] = "tokens"
+    """What skipping is for: tokens skips nothing where the drafts cost more than it saves; retrievals does."""
     max_questions: int | None = Field(None, ge=1)
     """Ask at most this many calibration questions (of each cluster in turn, seeded)."""
     exam: bool = True

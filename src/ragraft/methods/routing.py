@@ -168,6 +168,11 @@ def wrong(answer: Answer) -> bool:
     return not answer.abstained and not right(answer)
 
 
+def tokens(answer: Answer) -> float:
+    """Read and written."""
+    return float(answer.prompt_tokens + answer.answer_tokens)
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A router, the probabilities out of fold that its thresholds rest on, and what they promise."""
@@ -176,11 +181,21 @@ class Fitted:
     closed_book: tuple[float, ...]
     with_passages: tuple[float, ...]
     skip: Control
+    """What may be skipped; the router does, where it is worth its drafts."""
+    worth: bool
     answer: Control | None
     """None where nothing bounds wrong answers."""
 
 
-def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None, folds: int, seed: int) -> Fitted:
+def fit_router(
+    rows: Sequence[Both],
+    *,
+    max_loss: float,
+    max_wrong: float | None,
+    folds: int,
+    seed: int,
+    saves: Literal["tokens", "retrievals"] = "tokens",
+) -> Fitted:
     """Fit both probabilities to all rows, and choose the thresholds on those out of fold.
 
     Skipping costs what retrieval would have added, where it would have; answering costs 1 where the answer is wrong.
@@ -188,7 +203,8 @@ def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None
     outcome is not in its score, but each fold has a fit of its own and service has the fit to all, so the bound holds
     as far as these agree: with so few weights on a hundred rows they nearly do. The second threshold is chosen with
     the first one given. Where no threshold keeps wrong answers within `max_wrong`, nothing is skipped, and if need be
-    nothing answered.
+    nothing answered. Where drafts are written for skipping alone and `saves` is tokens, nothing is skipped unless that
+    saves more of them than all drafts cost: skipping less keeps any bound on what it loses.
     """
     drafts = [Seen(row.draft_signals, right(row.closed), row.question.cluster) for row in rows]
     replies = [Seen(row.reply_signals, right(row.shown), row.question.cluster) for row in rows]
@@ -201,10 +217,18 @@ def fit_router(rows: Sequence[Both], *, max_loss: float, max_wrong: float | None
     if answer and not answer.promised and max_wrong:
         skip = replace(skip, threshold=NOTHING, loss=0.0, taken=0)
         answer = _control_answers(rows, closed, shown, skip_above=NOTHING, max_wrong=max_wrong)
-    router = Router(
-        fit(drafts, seed=seed), fit(replies, seed=seed), skip.threshold, answer.threshold if answer else 0.0
+    answer_above = answer.threshold if answer else 0.0
+    saving = saves == "retrievals" or answer_above > 0 or _saves_tokens(rows, [one > skip.threshold for one in closed])
+    worth = skip.taken > 0 and saving
+    router = Router(fit(drafts, seed=seed), fit(replies, seed=seed), skip.threshold if worth else NOTHING, answer_above)
+    return Fitted(router, closed, shown, skip, worth, answer)
+
+
+def _saves_tokens(rows: Sequence[Both], skipped: Sequence[bool]) -> bool:
+    """Whether skipping these saves more tokens than the drafts of all cost."""
+    return sum(tokens(row.shown) for row, skips in zip(rows, skipped, strict=True) if skips) > sum(
+        tokens(row.closed) for row in rows
     )
-    return Fitted(router, closed, shown, skip, answer)
 
 
 def _control_answers(

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ragraft.methods.confidence import Sure, calibration
-from ragraft.methods.routing import Both, Decision, Router, right, score, wrong
+from ragraft.methods.routing import Both, Decision, Router, right, score, tokens, wrong
 from ragraft.methods.stats import Floats, mean_interval, paired_difference, statistic_interval
-from ragraft.records import Answer, Interval, to_json
+from ragraft.records import Interval, to_json
 
 POINTS = 40
 """Steps of a curve."""
@@ -63,10 +63,6 @@ class Routed:
     def tokens(self) -> float:
         """Read and written: the draft where the router goes by it, the passages where they were looked up."""
         return self.drafts * tokens(self.both.closed) + (0.0 if self.skipped else tokens(self.both.shown))
-
-
-def tokens(answer: Answer) -> float:
-    return float(answer.prompt_tokens + answer.answer_tokens)
 
 
 def route(

@@ -92,9 +92,16 @@ def skip_sentence(data: Data) -> str:
             f"Not even the surest answers from memory can be trusted to lose at most {most} points of score; auto "
             "always retrieves."
         )
+    where = f"a right closed-book answer has a calibrated probability above {skip['threshold']:.2f}"
+    if not skip["worth"]:
+        return (
+            f"Skipping retrieval where {where} would lose at most {most} points of score in the mean, but it would be "
+            f"{skip['taken']} of {data['questions']} questions, and the drafts of all cost more tokens than it saves; "
+            "auto always retrieves. With calibrate.saves: retrievals it skips all the same."
+        )
     return (
-        f"Auto skips retrieval where a right closed-book answer has a calibrated probability above "
-        f"{skip['threshold']:.2f}: in the mean it then loses at most {most} points of score against always retrieving."
+        f"Auto skips retrieval where {where}: in the mean it then loses at most {most} points of score against always "
+        "retrieving."
     )
 
 
@@ -120,7 +127,7 @@ def _exam_sentences(data: Data) -> list[str]:
     if not data.get("exam"):
         return ["Not checked on the exam (calibrate.exam is false)."]
     held = []
-    if not data["skip"]["too_few"]:
+    if data["skip"]["taken"] and data["skip"]["worth"]:
         held.append(_held("the loss was", data["exam"]["figures"]["loss"], data["skip"]["most"]))
     if data["answer"] is not None and not data["answer"]["too_few"]:
         held.append(_held("wrongly answered were", data["exam"]["figures"]["wrong_bounded"], data["answer"]["most"]))

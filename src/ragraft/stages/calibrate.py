@@ -69,7 +69,12 @@ def calibrate(
         rows = _ask(room, questions, generator, manner)
         exam_rows = _ask(room, checked, generator, manner) if settings.exam else []
     fitted = fit_router(
-        rows, max_loss=settings.max_loss, max_wrong=settings.max_wrong, folds=settings.folds, seed=settings.seed
+        rows,
+        max_loss=settings.max_loss,
+        max_wrong=settings.max_wrong,
+        folds=settings.folds,
+        seed=settings.seed,
+        saves=settings.saves,
     )
     sides = {
         "calibration": route(rows, fitted.closed_book, fitted.with_passages, fitted.router),
@@ -83,7 +88,7 @@ def calibrate(
         "k": retrieve.k,
         "manner": to_json(manner),
         "router": to_json(fitted.router),
-        "skip": _promised(fitted.skip),
+        "skip": {**_promised(fitted.skip), "worth": fitted.worth},
         "answer": _promised(fitted.answer) if fitted.answer else None,
         **{
             side: routing_figures(routed, resamples=settings.resamples, seed=settings.seed)

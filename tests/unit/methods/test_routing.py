@@ -100,6 +100,17 @@ def test_a_memory_that_knows_half_saves_what_it_is_sure_of() -> None:
     assert figures["tokens_saved"]["value"] > 0
 
 
+def test_skipping_that_saves_less_than_its_drafts_cost_is_left() -> None:
+    """4 of 200 are known: skipping saves 860 tokens each, and 200 drafts cost 43 each."""
+    rows = [both(n, knows=n < 4, reads=True, sure=-0.01 if n < 4 else -3.0) for n in range(200)]
+    found, all_the_same = (fit_router(rows, max_loss=0.02, **FIT, saves=saves) for saves in ("tokens", "retrievals"))
+    assert found.skip == all_the_same.skip
+    assert found.skip.promised
+    assert 4 <= found.skip.taken < 10
+    assert (found.worth, found.router.drafts) == (False, False)
+    assert (all_the_same.worth, all_the_same.router.skip_above) == (True, found.skip.threshold)
+
+
 def test_too_few_questions_promise_nothing_and_skip_nothing() -> None:
     fitted = fit_router(world(60, knows=1.0, reads=0.2), max_loss=0.01, **FIT)
     assert (fitted.skip.promised, fitted.skip.too_few, fitted.router.skip_above) == (False, True, NOTHING)

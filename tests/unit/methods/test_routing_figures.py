@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ragraft.methods.routing import Router
-from ragraft.methods.routing_figures import Routed, risk_coverage, route, routing_curve, routing_figures, tokens
+from ragraft.methods.routing import Router, tokens
+from ragraft.methods.routing_figures import Routed, risk_coverage, route, routing_curve, routing_figures
 from tests.unit.methods.test_routing import both, world
 
 # knows, reads, probability closed-book, probability with passages

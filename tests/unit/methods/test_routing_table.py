@@ -23,7 +23,7 @@ def record(number: int = 240, *, exam: bool = True, max_wrong: float | None = No
         "questions": number,
         "clusters": number // 2,
         "made_by": {"questions": number, "made": 0, "reviewed": 0, "by": {}},
-        "skip": {**to_json(fitted.skip), "too_few": fitted.skip.too_few},
+        "skip": {**to_json(fitted.skip), "too_few": fitted.skip.too_few, "worth": fitted.worth},
         "answer": {**to_json(fitted.answer), "too_few": fitted.answer.too_few} if fitted.answer else None,
         "calibration": side,
         "exam": side if exam else {},
@@ -64,6 +64,13 @@ def test_nothing_is_held_that_was_not_promised() -> None:
 )
 def test_what_is_promised_is_one_sentence(data: dict[str, Any], says: str) -> None:
     assert skip_sentence(data).startswith(says)
+
+
+def test_what_costs_more_than_it_saves_is_told() -> None:
+    data = record()
+    told = " ".join(sentences({**data, "skip": {**data["skip"], "worth": False, "taken": 3}}))
+    assert "but it would be 3 of 240 questions, and the drafts of all cost more tokens than it saves; auto" in told
+    assert ": it held." not in told, "what is not done is not checked"
 
 
 def test_who_it_is_promised_of_and_whether_it_held() -> None:

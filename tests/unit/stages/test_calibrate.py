@@ -110,7 +110,7 @@ def test_a_memory_that_knows_nothing_skips_nothing(tmp_path: Path, word_tokenize
     for side in ("calibration", "exam"):
         found = figures(made, side)
         assert found["skipped"] == 0.0
-        assert found["tokens_saved"] < 0, "drafts are paid for"
+        assert found["tokens_saved"] == 0.0, "nothing depends on a draft, so none is written"
     assert "Not even the surest answers" in made.folder.read_json("summary.json")["auto"]
 
 
