@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragraft.backends.generators.decoding import completion_of, forward, layers_of, window_of
 from ragraft.backends.generators.scoring import WIDEST, Given, logprobs, windows
+from ragraft.backends.generators.side_by_side import side_by_side
 from ragraft.errors import BackendError
 from ragraft.models.chat import ChatTokenizer
 from ragraft.models.load import open_model
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # A shorter common beginning isn't worth a forward pass of its own.
 SHORTEST_PREFIX = 32
+CHANGING = ("dynamic", "longrope")
+"""Rotary embeddings whose frequencies depend on the prompt at hand."""
 
 
 class TransformersGenerator:
@@ -39,6 +42,7 @@ class TransformersGenerator:
         layers = DynamicCache(config=self._network.config).layers
         self._plain_cache = bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
         self._shares = self._plain_cache and self._network.config._attn_implementation == NAME
+        self._side_by_side = self._shares and not _turns_with_length(self._network)
 
     @property
     def tokenizer(self) -> ChatTokenizer:
@@ -149,7 +153,7 @@ class TransformersGenerator:
         import torch
 
         device = self._network.device
-        read = [forward(self._network, row[common:], common) for row in rows]
+        read = self._read(rows, common)
         logits = torch.cat([result.logits[:, -1] for result in read])
         lengths = torch.tensor([len(row) for row in rows], device=device)
         cache, mask = _stack([result.past_key_values for result in read], lengths - common, most)
@@ -177,11 +181,25 @@ class TransformersGenerator:
             ).logits[:, -1]
         return out
 
+    def _read(self, rows: Sequence[Sequence[int]], common: int) -> list[Any]:
+        """What the network makes of each row behind the common beginning, a part of a CPU's cores each."""
+
+        def alone(row: Sequence[int]) -> Any:
+            return forward(self._network, row[common:], common)
+
+        return side_by_side(alone, rows) if self._side_by_side else [alone(row) for row in rows]
+
     def _prefix(self, ids: Sequence[int]) -> Any:
         """Keys and values of the common beginning, a pair a layer; None without one."""
         if not ids:
             return None
         return layers_of(forward(self._network, ids, 0).past_key_values)
+
+
+def _turns_with_length(network: Any) -> bool:
+    """Whether a forward pass changes the network's own angles with its length: two at once would share them."""
+    rope = getattr(network.config.get_text_config(), "rope_parameters", None) or {}
+    return rope.get("rope_type", "default") in CHANGING
 
 
 def _of(sampling: Sampling, rows: range) -> Sampling:

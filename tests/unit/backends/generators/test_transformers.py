@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaForCausalLM
 
 from ragraft.backends.generators import transformers as backend
 from ragraft.backends.generators.decoding import forward
+from ragraft.backends.generators.side_by_side import side_by_side
 from ragraft.backends.generators.transformers import SHORTEST_PREFIX, TransformersGenerator
 from ragraft.models import load
 from ragraft.records import Completion, Message, Prompt, Sampling
@@ -137,6 +138,27 @@ def test_a_cache_that_cannot_be_stacked(tiny_model: Path, tmp_path: Path, kind: 
     found = generator.generate(asked, Sampling(max_tokens=20))
     assert ids_of(found) == reference(folder, generator, asked, 20)
     assert len({one.token_ids for one in found}) > 1
+
+
+def test_prompts_are_read_side_by_side_but_where_one_would_turn_the_others(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def noting(work: Any, given: Sequence[Any]) -> list[Any]:
+        read.append(len(given))
+        return side_by_side(work, given)
+
+    monkeypatch.setattr(backend, "side_by_side", noting)
+    asked = prompts("where?", "penguin " * 20, "ice")
+    TransformersGenerator(str(tiny_model)).generate(asked, Sampling(max_tokens=4))
+    assert read == [3]
+    rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+    turning = save_beside(tiny_model, tmp_path / "dynamic", "llama", rope_parameters=rope)
+    generator = TransformersGenerator(str(turning))
+    found = generator.generate(asked, Sampling(max_tokens=4))
+    assert read == [3], "its angles are the network's own"
+    assert ids_of(found) == reference(turning, generator, asked, 4)
 
 
 def test_a_window_that_matters(tiny_model: Path, tmp_path: Path) -> None:
