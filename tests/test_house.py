@@ -117,6 +117,7 @@ def test_every_adapter_on_disk_is_registered() -> None:
         "ragraft.backends.generators.quoting",
         "ragraft.backends.generators.roomy_cache",
         "ragraft.backends.generators.scoring",
+        "ragraft.backends.generators.side_by_side",
         "ragraft.backends.generators.slots",
     }
     disk = {
