@@ -127,7 +127,7 @@ def _exam_sentences(data: Data) -> list[str]:
     if not data.get("exam"):
         return ["Not checked on the exam (calibrate.exam is false)."]
     held = []
-    if data["skip"]["taken"] and data["skip"]["worth"]:
+    if data["skip"]["worth"]:
         held.append(_held("the loss was", data["exam"]["figures"]["loss"], data["skip"]["most"]))
     if data["answer"] is not None and not data["answer"]["too_few"]:
         held.append(_held("wrongly answered were", data["exam"]["figures"]["wrong_bounded"], data["answer"]["most"]))

@@ -120,15 +120,9 @@ class Service:
                     raise
                 wish = "always"  # nobody asked this question to be routed
             else:
-                return await self._routed(replace(enquiry, retrieval=wish), router, index)
+                if router.drafts:
+                    return await self._decide(replace(enquiry, retrieval=wish), router, index)
         return await self._at_desk(self._prepare, replace(enquiry, retrieval=wish), index)
-
-    async def _routed(self, enquiry: Enquiry, router: Router, index: Opened) -> Prepared:
-        """As the router decides; one that always looks up is asked for no draft."""
-        if router.drafts:
-            return await self._decide(enquiry, router, index)
-        prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"), index)
-        return replace(prepared, enquiry=enquiry)
 
     def _router_for(self, enquiry: Enquiry, index: Opened) -> Router:
         """Raises InputError where nothing is calibrated for what is asked."""
@@ -166,7 +160,7 @@ class Service:
         decision = await self._at_desk(router.of_draft, drafted.question, draft, self._builder.tokenizer.count)
         prepared = drafted
         if decision.route != "skip":
-            prepared = await self._at_desk(self._prepare, replace(enquiry, retrieval="always"), index)
+            prepared = await self._at_desk(self._prepare, enquiry, index)
         routed = Routed(router, draft, decision)
         return replace(prepared, id=drafted.id, began=drafted.began, enquiry=enquiry, routed=routed)
 
@@ -265,7 +259,7 @@ class Service:
         began = time.monotonic()
         conversation = read_conversation(enquiry.messages)
         self._builder.fit(conversation.question, ())  # one that is too long is refused before it is looked up
-        query = conversation.query(self.settings.query_turns) if enquiry.retrieval == "always" else ""
+        query = conversation.query(self.settings.query_turns) if enquiry.retrieval != "never" else ""
         passages = _retrieve(index, query, self._passages(enquiry.k)) if query else []
         looked_up = time.monotonic() - began
         most = min(enquiry.max_tokens or self._builder.answer_tokens, self._builder.answer_tokens)
