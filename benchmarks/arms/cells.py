@@ -44,9 +44,10 @@ OWN = (
     *("name", "evaluate.models", "train.method", "train.seed", "train.preference", "train.steps."),
     *("dap.force", "dap.max_tokens"),
     *("documents", "questions."),
+    *("calibrate.", "diagnose."),
     *(setting.partition("=")[0] for setting in GROUPING.values()),
 )
-"""Settings in which arms differ by design, and where a machine has its files."""
+"""Settings in which arms differ by design, those of stages that no arm runs, and where a machine has its files."""
 SHARED_STAGES = ("ingest", "index", "examine")
 
 

@@ -66,12 +66,14 @@ def base_of(model: str) -> tuple[str, list[Path]]:
 def open_model(model: str, *, precision: Precision = "auto", device: str | None = None) -> tuple[Any, ChatTokenizer]:
     """The model ready to generate (adapters merged in, evaluation mode) and its tokenizer."""
     from ragraft.models.attention import use_cpu_attention
+    from ragraft.models.few_rows import use_few_rows
 
     source, chain = base_of(model)
     device = device or pick_device()
     folder = resolve(source).path
     network = load_merged(folder, chain).to(device=device, dtype=pick_dtype(precision, device)).eval()
     use_cpu_attention(network)
+    use_few_rows(network)
     return network, load_tokenizer(folder)
 
 
