@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 Ragraft = Callable[..., tuple[Any, str, str]]
 DECIDES = ("data", "tuning", "rank", "learning_rate", "epochs", "batch", "seed", "base_identity", "after_identity")
+
+
+@pytest.fixture
+def set_cores() -> Iterator[Callable[[int], None]]:
+    """torch.set_num_threads, undone after the test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 class FakeTrainer:

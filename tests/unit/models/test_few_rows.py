@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,11 +16,8 @@ SIZES = st.integers(1, 24)
 
 
 @pytest.fixture(autouse=True)
-def two_cores() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
+def two_cores(set_cores: Callable[[int], None]) -> None:
+    set_cores(2)
 
 
 def switched(width: int, made: int, *, bias: bool = False, dtype: torch.dtype = torch.float32) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
@@ -15,11 +15,8 @@ SEEN: ContextVar[str] = ContextVar("seen", default="nothing")
 
 
 @pytest.fixture(autouse=True)
-def four_cores() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+def four_cores(set_cores: Callable[[int], None]) -> None:
+    set_cores(4)
 
 
 @pytest.mark.parametrize(("number", "own"), [(2, 2), (3, 1), (4, 1), (9, 1)])
