@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,8 @@ from ragraft.workspace import Chunks, Corpus, Folder, Index, write_atomically
 SHARDS = "shards"
 CUT = "cut.json"
 """Among the shards: what was counted while cutting; written once all chunks are."""
+_PIECE = re.compile(r"[A-Za-z0-9]+|\S")
+"""About a token of an embedder: a word, or one sign of anything else."""
 
 
 class Earlier:
@@ -205,12 +208,14 @@ def _shard(chunks: Sequence[Chunk], work: _Embedding) -> Matrix:
 
 
 def _embed_shard(chunks: Sequence[Chunk], embedder: Embedder, size: int, advance: Callable[[int], None]) -> Matrix:
-    # Chunks of like length share a batch, so that little of it is padding.
-    order = sorted(range(len(chunks)), key=lambda at: (chunks[at].tokens, at))
+    # Texts of like length share a batch, so that little of it is padding. An embedder's tokens are words and marks
+    # rather than the generator's, which merges marks in code.
+    texts = [f"{chunk.title}\n{chunk.text}" for chunk in chunks]
+    order = sorted(range(len(texts)), key=[len(_PIECE.findall(text)) for text in texts].__getitem__)
     parts = []
     for start in range(0, len(order), size):
-        batch = [chunks[at] for at in order[start : start + size]]
-        parts.append(embedder.embed([f"{chunk.title}\n{chunk.text}" for chunk in batch]))
+        batch = [texts[at] for at in order[start : start + size]]
+        parts.append(embedder.embed(batch))
         advance(len(batch))
     matrix = np.concatenate(parts)
     return matrix[np.argsort(order)]
