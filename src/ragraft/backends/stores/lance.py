@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -74,7 +75,12 @@ class OpenLanceStore:
 
     def lexical(self, texts: Sequence[str], k: int) -> list[list[Hit]]:
         """Score is BM25, rounded to six digits. The text is data: nothing in it is an operator."""
-        return [_whole_ties(self._matches(text, k + 1), k, partial(self._matches, text)) for text in texts]
+
+        def best(text: str) -> list[Hit]:
+            return _whole_ties(self._matches(text, k + 1), k, partial(self._matches, text))
+
+        with ThreadPoolExecutor() as pool:  # a query is answered outside of Python
+            return list(pool.map(best, texts))
 
     def vectors(self) -> Iterator[tuple[list[str], Matrix]]:
         """Batch by batch, as the table is read."""
