@@ -37,8 +37,8 @@ class EvaluateConfig(Section):
     """Prompts generated at a time; also the unit of resuming."""
     shots: int = Field(3, ge=1)
     """Examples shown to base-fewshot."""
-    shot_questions: int = Field(16, ge=2)
-    """Validation questions on which the order of the examples is chosen."""
+    shot_questions: int = Field(16, ge=0)
+    """Validation questions on which the order of the examples is chosen; with 0 they stay as drawn."""
     threshold_questions: int = Field(64, ge=1)
     """Validation questions on which it is chosen when the tuned model abstains (prompt.abstain_above: null), and
     whether it reads its quotes once more (prompt.reread: null)."""

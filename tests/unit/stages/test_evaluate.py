@@ -248,6 +248,14 @@ def test_the_better_order_of_the_examples_is_taken(tmp_path: Path) -> None:
     assert cell(turned, "base-fewshot", "oracle")["q6"].scores["f1"] == 1.0
 
 
+def test_no_order_is_tried_where_none_is_asked_for(tmp_path: Path) -> None:
+    generators = readers()
+    made = bring(tmp_path, generators, models=["base-fewshot"], contexts=["retrieved"], shot_questions=0)
+    facts = made.folder.read_json("fewshot.json")
+    assert (facts["order"], facts["f1_all_by_order"], facts["validation_questions"]) == ("drawn", {}, 0)
+    assert len([prompt for batch in generators["base"].batches for prompt in batch]) == 6
+
+
 def test_few_shot_works_without_a_validation_side(tmp_path: Path) -> None:
     rows = [question(n) for n in range(TOWNS) if n not in (4, 5)]
     facts = bring(tmp_path, readers(), rows=rows, models=["base-fewshot"]).folder.read_json("fewshot.json")
