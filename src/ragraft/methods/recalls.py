@@ -6,8 +6,8 @@ Knows questions with their oracle chunks; the rankings come in through a small p
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import track
@@ -28,8 +28,8 @@ BATCH = 64
 class Ranker(Protocol):
     """The index's three rankings of chunks."""
 
-    def rank(self, questions: Sequence[str], k: int, ranking: Ranking, /) -> list[list[Hit]]:
-        """The best `k` chunks of each question, best first."""
+    def rankings(self, questions: Sequence[str], k: int, /) -> dict[Ranking, list[list[Hit]]]:
+        """The best `k` chunks of each question by each, best first."""
         ...
 
 
@@ -44,13 +44,13 @@ def measure_recalls(
 ) -> list[dict[str, Any]]:
     """Rows of retrieval.json: each side, ranking (`name` is the user's) and metric, over questions with an oracle."""
     asked = [row for row in placed if row.side in MEASURED and row.oracle]
+    if not depths:
+        return []
+    rankings = _rank(asked, depths[-1], retriever)
+    if name:
+        rankings[name] = {row.id: [passage.chunks for passage in found[row.id]] for row in asked}
     rows = []
-    for ranking in (*RANKINGS, *([name] if name else [])) if depths else ():
-        if ranking == name:
-            ranks: Iterable[Ranked] = ([passage.chunks for passage in found[row.id]] for row in asked)
-        else:
-            ranks = _rank(asked, depths[-1], cast(Ranking, ranking), retriever)
-        ranked = dict(zip((row.id for row in asked), ranks, strict=True))
+    for ranking, ranked in rankings.items():
         for side in MEASURED:
             part = [row for row in asked if row.side == side]
             for metric, values in _values(part, ranked, depths).items():
@@ -66,10 +66,16 @@ def in_batches(rows: Sequence[T], title: str) -> Iterable[Sequence[T]]:
     return track(batches, title, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
-def _rank(asked: Sequence[ExamQuestion], k: int, ranking: Ranking, retriever: Ranker) -> Iterator[Ranked]:
-    for batch in in_batches(asked, f"retrieval: {ranking}"):
-        for hits in retriever.rank([row.question.question for row in batch], k, ranking):
-            yield [(hit.id,) for hit in hits]
+def _rank(asked: Sequence[ExamQuestion], k: int, retriever: Ranker) -> dict[str, dict[str, Ranked]]:
+    """Of each ranking, what it finds for each question."""
+    ranked: dict[str, dict[str, Ranked]] = {ranking: {} for ranking in RANKINGS}
+    for batch in in_batches(asked, "retrieval"):
+        found = retriever.rankings([row.question.question for row in batch], k)
+        for ranking in RANKINGS:
+            ranked[ranking].update(
+                (row.id, [(hit.id,) for hit in hits]) for row, hits in zip(batch, found[ranking], strict=True)
+            )
+    return ranked
 
 
 def _values(

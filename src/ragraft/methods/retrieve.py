@@ -13,6 +13,7 @@ from ragraft.ports import Embedder, OpenStore, Reranker
 from ragraft.records import Chunk, Hit, Passage
 
 Ranking = Literal["lexical", "dense", "hybrid"]
+PARTS: tuple[Ranking, Ranking] = ("dense", "lexical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,25 @@ class IndexRetriever:
         if ranking == "dense":
             return self.store.dense(self.embedder.embed(questions), k)
         depth = max(self.pool, k)
-        weights = {"dense": self.dense_weight, "lexical": self.lexical_weight}
-        used: list[Literal["dense", "lexical"]] = [name for name in ("dense", "lexical") if weights[name] > 0]
-        found = [self.rank(questions, depth, name) for name in used]
+        return self._fused({name: self.rank(questions, depth, name) for name in self._weights}, k)
+
+    def rankings(self, questions: Sequence[str], k: int) -> dict[Ranking, list[list[Hit]]]:
+        """What `rank` gives for each ranking, lexical and dense searched once for both themselves and their fusion."""
+        depth = max(self.pool, k)
+        found = {name: self.rank(questions, depth, name) for name in PARTS}
+        cut: dict[Ranking, list[list[Hit]]] = {name: [hits[:k] for hits in rows] for name, rows in found.items()}
+        return cut | {"hybrid": self._fused(found, k)}
+
+    @property
+    def _weights(self) -> dict[Ranking, float]:
+        """Of the rankings that count in the fusion, in the order in which they are searched."""
+        return {name: weight for name in PARTS if (weight := getattr(self, f"{name}_weight")) > 0}
+
+    def _fused(self, found: Mapping[Ranking, list[list[Hit]]], k: int) -> list[list[Hit]]:
+        weights = self._weights
         return [
-            fuse(rankings, weights=[weights[name] for name in used], rrf_k=self.rrf_k, k=k)
-            for rankings in zip(*found, strict=True)
+            fuse(rankings, weights=list(weights.values()), rrf_k=self.rrf_k, k=k)
+            for rankings in zip(*(found[name] for name in weights), strict=True)
         ]
 
     def retrieve(self, questions: Sequence[str], k: int) -> list[list[Passage]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragraft.methods.retrieve import IndexRetriever, fuse, open_retriever
+from ragraft.methods.retrieve import IndexRetriever, Ranking, fuse, open_retriever
 from ragraft.ports import Matrix, Reranker
 from ragraft.records import Chunk, Hit, Passage
 
@@ -95,6 +95,16 @@ def test_hybrid_brings_a_pool_of_each_to_the_fusion() -> None:
     assert store.asked == ["embed", "dense 4", "lexical 4"]
     assert names(retriever(store, pool=1).rank(["q"], 6, "hybrid")[0]) == "dcabef"
     assert store.asked[-1] == "lexical 6"
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.sampled_from([(1.0, 1.0), (0.0, 1.0), (2.0, 0.0)]))
+def test_all_rankings_at_once_are_each_by_itself(k: int, pool: int, weights: tuple[float, float]) -> None:
+    store = Rankings()
+    index = retriever(store, pool=pool, dense=weights[0], lexical=weights[1])
+    found = index.rankings(["q", "r"], k)
+    assert store.asked == ["embed", f"dense {max(k, pool)}", f"lexical {max(k, pool)}"]
+    names_of: tuple[Ranking, ...] = ("dense", "lexical", "hybrid")
+    assert found == {ranking: index.rank(["q", "r"], k, ranking) for ranking in names_of}
 
 
 @pytest.mark.parametrize(("dense", "lexical", "asked"), [(0, 1, ["lexical 4"]), (1, 0, ["embed", "dense 4"])])

@@ -29,11 +29,14 @@ class FakeRanker:
     """Knows each town by its number: `hybrid` finds it first, `dense` third, `lexical` never."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, int, str]] = []
+        self.asked: list[tuple[int, int]] = []
 
-    def rank(self, questions: Sequence[str], k: int, ranking: Ranking, /) -> list[list[Hit]]:
-        self.asked.append((len(questions), k, ranking))
-        return [[Hit(name, 1.0) for name in self._names(question, ranking)][:k] for question in questions]
+    def rankings(self, questions: Sequence[str], k: int, /) -> dict[Ranking, list[list[Hit]]]:
+        self.asked.append((len(questions), k))
+        return {
+            ranking: [[Hit(name, 1.0) for name in self._names(question, ranking)][:k] for question in questions]
+            for ranking in RANKINGS
+        }
 
     def _names(self, question: str, ranking: Ranking) -> list[str]:
         town = question.split()[-1].strip("?")
@@ -173,7 +176,7 @@ def test_retrieval_is_measured_for_three_sides_and_rankings(made: Made) -> None:
         assert row["n"] == sides[row["side"]]["questions"] - sides[row["side"]]["unanswerable"]
         assert row["low"] <= row["value"] <= row["high"]
     calibration = sides["calibration"]["questions"]
-    assert made.ranker.asked == [(TOWNS - calibration, 4, ranking) for ranking in RANKINGS]
+    assert made.ranker.asked == [(TOWNS - calibration, 4)]
 
 
 def test_full_recall_is_measured_where_evidence_has_several_pieces(made: Made) -> None:
