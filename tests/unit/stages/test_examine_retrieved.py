@@ -11,7 +11,7 @@ import pytest
 
 from ragraft.config import ExamineConfig, RetrieveConfig
 from ragraft.errors import InputError
-from ragraft.methods.recalls import BATCH
+from ragraft.methods.recalls import BATCH, RANKINGS
 from ragraft.methods.retrieve import Ranking
 from ragraft.records import Chunk, Document, Hit, Passage, to_json
 from ragraft.stages.examine import examine
@@ -25,8 +25,8 @@ RIVERS = [f"Its river is River{town}water and flows north." for town in range(TO
 class Nothing:
     """ragraft's own index, which finds nothing here."""
 
-    def rank(self, questions: Sequence[str], k: int, ranking: Ranking, /) -> list[list[Hit]]:
-        return [[] for _ in questions]
+    def rankings(self, questions: Sequence[str], k: int, /) -> dict[Ranking, list[list[Hit]]]:
+        return {ranking: [[] for _ in questions] for ranking in RANKINGS}
 
 
 class Theirs:
