@@ -13,7 +13,7 @@ from ragraft.ports import Embedder, OpenStore, Reranker
 from ragraft.records import Chunk, Hit, Passage
 
 Ranking = Literal["lexical", "dense", "hybrid"]
-PARTS: tuple[Ranking, Ranking] = ("dense", "lexical")
+PARTS: tuple[Ranking, ...] = ("dense", "lexical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class IndexRetriever:
     @property
     def _weights(self) -> dict[Ranking, float]:
         """Of the rankings that count in the fusion, in the order in which they are searched."""
-        return {name: weight for name in PARTS if (weight := getattr(self, f"{name}_weight")) > 0}
+        weights: dict[Ranking, float] = {"dense": self.dense_weight, "lexical": self.lexical_weight}
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     def _fused(self, found: Mapping[Ranking, list[list[Hit]]], k: int) -> list[list[Hit]]:
         weights = self._weights
