@@ -33,16 +33,13 @@ class FakeRanker:
 
     def rankings(self, questions: Sequence[str], k: int, /) -> dict[Ranking, list[list[Hit]]]:
         self.asked.append((len(questions), k))
-        return {
-            ranking: [[Hit(name, 1.0) for name in self._names(question, ranking)][:k] for question in questions]
-            for ranking in RANKINGS
-        }
-
-    def _names(self, question: str, ranking: Ranking) -> list[str]:
-        town = question.split()[-1].strip("?")
-        own = [f"town{town}#0", f"town{town}#1"]
-        others = ["x#0", "x#1"]
-        return {"lexical": others, "dense": [*others, *own], "hybrid": [*own, *others]}[ranking]
+        found: dict[Ranking, list[list[Hit]]] = {"lexical": [], "dense": [], "hybrid": []}
+        for town in (question.split()[-1].strip("?") for question in questions):
+            own, others = [[Hit(f"{name}#{place}", 1.0) for place in range(2)] for name in (f"town{town}", "x")]
+            found["lexical"].append(others[:k])
+            found["dense"].append((others + own)[:k])
+            found["hybrid"].append((own + others)[:k])
+        return found
 
 
 class Made:
