@@ -43,9 +43,9 @@ def measure_recalls(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Rows of retrieval.json: each side, ranking (`name` is the user's) and metric, over questions with an oracle."""
-    asked = [row for row in placed if row.side in MEASURED and row.oracle]
     if not depths:
         return []
+    asked = [row for row in placed if row.side in MEASURED and row.oracle]
     rankings = _rank(asked, depths[-1], retriever)
     if name:
         rankings[name] = {row.id: [passage.chunks for passage in found[row.id]] for row in asked}

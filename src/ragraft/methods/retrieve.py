@@ -13,7 +13,6 @@ from ragraft.ports import Embedder, OpenStore, Reranker
 from ragraft.records import Chunk, Hit, Passage
 
 Ranking = Literal["lexical", "dense", "hybrid"]
-PARTS: tuple[Ranking, ...] = ("dense", "lexical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,11 @@ class IndexRetriever:
     def rankings(self, questions: Sequence[str], k: int) -> dict[Ranking, list[list[Hit]]]:
         """What `rank` gives for each ranking, lexical and dense searched once for both themselves and their fusion."""
         depth = max(self.pool, k)
-        found = {name: self.rank(questions, depth, name) for name in PARTS}
-        cut: dict[Ranking, list[list[Hit]]] = {name: [hits[:k] for hits in rows] for name, rows in found.items()}
+        found: dict[Ranking, list[list[Hit]]] = {
+            "dense": self.rank(questions, depth, "dense"),
+            "lexical": self.rank(questions, depth, "lexical"),
+        }
+        cut = {name: [hits[:k] for hits in rows] for name, rows in found.items()}
         return cut | {"hybrid": self._fused(found, k)}
 
     @property

@@ -56,8 +56,10 @@ class SentenceTransformersEmbedder:
 
     def _encode(self, parts: Sequence[str]) -> Matrix:
         """Parts of like length share a batch: by tokens, where the library's own order goes by characters."""
-        order = sorted(range(len(parts)), key=[self._length(part) for part in parts].__getitem__)
         size = _BATCH_ON_CPU if self._model.device.type == "cpu" else _BATCH
+        order = list(range(len(parts)))
+        if len(parts) > size:  # a question by itself is not measured
+            order.sort(key=[self._length(part) for part in parts].__getitem__)
         found = [
             self._model.encode(
                 [parts[at] for at in order[start : start + size]],
