@@ -30,17 +30,26 @@ def spread_questions(
 ) -> tuple[list[ExamQuestion], list[ExamQuestion]]:
     """At most `most` questions, one of each cluster in turn, and those left out; both keep the order of `questions`.
 
-    Of as many questions these tell the most: clusters, not questions, are the sample.
+    Of as many questions these tell the most: clusters, not questions, are the sample. Answerable and unanswerable
+    questions are drawn apart, each to their share: figures over both depend on it, and an unanswerable question
+    without a document is a cluster of its own, which would always have its turn. Fewer are a part of more.
     """
     if most is None or len(questions) <= most:
         return list(questions), []
-    by_cluster: dict[str, list[ExamQuestion]] = {}
-    for question in sorted(questions, key=lambda one: lot(f"{seed}:{one.id}")):
-        by_cluster.setdefault(question.cluster, []).append(question)
-    turns = [
-        (turn, lot(f"{seed}:{cluster}"), question.id)
-        for cluster, rows in by_cluster.items()
-        for turn, question in enumerate(rows)
-    ]
-    kept = {name for _, _, name in sorted(turns)[:most]}
+    turns = {kind: _in_turn([q for q in questions if q.question.answerable is kind], seed) for kind in (True, False)}
+    unanswerable = (2 * most * len(turns[False]) + len(questions)) // (2 * len(questions))
+    kept = {*turns[False][:unanswerable], *turns[True][: most - unanswerable]}
     return [q for q in questions if q.id in kept], [q for q in questions if q.id not in kept]
+
+
+def _in_turn(questions: Sequence[ExamQuestion], seed: int) -> list[str]:
+    """The questions' ids, one of each cluster in turn."""
+    by_cluster: dict[str, list[str]] = {}
+    for question in sorted(questions, key=lambda one: lot(f"{seed}:{one.id}")):
+        by_cluster.setdefault(question.cluster, []).append(question.id)
+    turns = [
+        (turn, lot(f"{seed}:{cluster}"), name)
+        for cluster, names in by_cluster.items()
+        for turn, name in enumerate(names)
+    ]
+    return [name for _, _, name in sorted(turns)]

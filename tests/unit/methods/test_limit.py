@@ -73,14 +73,43 @@ def test_few_questions_are_all_kept() -> None:
     assert limit_questions(asked_in([0, 1]), 0, seed=0) == ([], asked_in([0, 1]))
 
 
-@given(questions, shares, seeds)
-def test_a_spread_takes_of_each_cluster_in_turn(asked: list[ExamQuestion], share: float, seed: int) -> None:
+kinds = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=4, max_size=24)
+
+
+def asked_of(rows: list[tuple[int, bool]]) -> list[ExamQuestion]:
+    return [
+        ExamQuestion(Question(f"q{row}", "?", answers=("yes",) if answerable else ()), "train", f"c{cluster}")
+        for row, (cluster, answerable) in enumerate(rows)
+    ]
+
+
+@given(kinds, shares, seeds)
+def test_a_spread_takes_of_each_cluster_in_turn(rows: list[tuple[int, bool]], share: float, seed: int) -> None:
+    asked = asked_of(rows)
     most = round(share * len(asked))
     kept, left = spread_questions(asked, most, seed=seed)
     assert len(kept) == min(most, len(asked))
     assert sorted(kept + left, key=asked.index) == asked
-    taken = Counter(question.cluster for question in kept)
-    rest = Counter(question.cluster for question in left)
-    # No cluster has two more than one that still has some left.
-    assert all(taken[full] <= taken[open_] + 1 for full in taken for open_ in rest)
+    for answerable in (True, False):
+        taken = Counter(q.cluster for q in kept if q.question.answerable is answerable)
+        rest = Counter(q.cluster for q in left if q.question.answerable is answerable)
+        # No cluster has two more than one that still has some left.
+        assert all(taken[full] <= taken[open_] + 1 for full in taken for open_ in rest)
     assert {q.id for q in kept} == {q.id for q in spread_questions(asked[::-1], most, seed=seed)[0]}
+
+
+@given(kinds, shares, seeds)
+def test_a_spread_keeps_the_share_of_unanswerable_questions(
+    rows: list[tuple[int, bool]], share: float, seed: int
+) -> None:
+    asked = asked_of(rows)
+    kept, _ = spread_questions(asked, round(share * len(asked)), seed=seed)
+    wanted = len(kept) * sum(not answerable for _, answerable in rows) / len(rows)
+    assert abs(sum(not q.question.answerable for q in kept) - wanted) <= 0.5
+
+
+@given(kinds, st.integers(1, 24), seeds)
+def test_a_smaller_spread_is_part_of_a_larger(rows: list[tuple[int, bool]], most: int, seed: int) -> None:
+    asked = asked_of(rows)
+    fewer = {q.id for q in spread_questions(asked, most - 1, seed=seed)[0]}
+    assert fewer <= {q.id for q in spread_questions(asked, most, seed=seed)[0]}
