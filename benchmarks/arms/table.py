@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.arms.rows import ABSTENTION, FEWSHOT, Row
+from benchmarks.arms.rows import ABSTENTION, AUROC, FEWSHOT, Row
 from benchmarks.sets import aligned
 from ragraft.methods.report_text import MISSING, interval
 
@@ -17,8 +17,10 @@ SHOWN = (
     ("accuracy", "accuracy"),
     ("macro_f1", "macro-F1"),
     (ABSTENTION, "abstention F1"),
+    (AUROC, "AUROC"),
     ("over_refusal", "over-refusal"),
     ("citation_precision", "citations"),
+    ("quoting_share", "quoting"),
     ("quote_verbatim", "verbatim"),
 )
 MINUS = f"score - {FEWSHOT}"
@@ -28,7 +30,7 @@ TOOK = (
     ("further_steps", "further steps", 1.0),
     ("tokens", "tokens, thousands", 1e3),
     ("learned_tokens", "learned, thousands", 1e3),
-    ("operations", "PFLOP", 1e15),
+    ("operations", "TFLOP", 1e12),
     ("minutes", "minutes", 1.0),
 )
 Found = Mapping[tuple[str, str, str, str], Row]
@@ -67,7 +69,9 @@ def _conditions(found: Found) -> list[list[str]]:
 
 
 def _costs(found: Found) -> list[list[str]]:
-    places = dict.fromkeys((data, arm) for data, arm, context, _ in found if context == "training")
+    places = dict.fromkeys(
+        (data, arm) for data, arm, context, _ in found if context in ("training", "general") and " - " not in arm
+    )
     titles = ["data", "arm", *(title for _, title, _ in TOOK), "NLL of own answers, %", "formats kept"]
     table = [[*titles, "held-out bits per byte, %", "general bits per byte, %"]]
     for data, arm in sorted(places, key=lambda place: _order(found, (*place, "training"))):

@@ -345,11 +345,12 @@ def test_texts_forgetting_and_costs_have_rows() -> None:
         assert found[key]["value"] == -0.1
     assert found["dap - base", "formats_kept"]["context"] == "general"
     assert (found["dap", "tokens"]["value"], found["dap", "tokens"]["n"]) == (5e6, 7)
-    *_, head, costs = lines_of(made)
+    *_, head, untuned, costs = lines_of(made)
     assert re.split(r" {2,}", head) == [
         *("data", "arm", "tokens, thousands", "minutes", "NLL of own answers, %", "formats kept"),
         "held-out bits per byte, %",
     ]
+    assert re.split(r" {2,}", untuned)[:6] == ["squad", "base", "-", "-", "-", "-10.0 [-20.0, 0.0]"]
     assert re.split(r" {2,}", costs)[:5] == ["squad", "dap", "5,000.0", "3", "-10.0 [-20.0, 0.0]"]
 
 
